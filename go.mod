@@ -1,0 +1,3 @@
+module github.com/flamingock/flamingock-go
+
+go 1.26
