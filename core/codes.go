@@ -1,0 +1,141 @@
+package core
+
+import (
+	"context"
+	"errors"
+)
+
+// Code is an error's class: what a program may act on. design.md 5.
+type Code string
+
+// The codes.
+const (
+	CodeUsage              Code = "Usage"
+	CodeChangeSetInvalid   Code = "ChangeSetInvalid"
+	CodeDrift              Code = "Drift"
+	CodeUnavailable        Code = "Unavailable"
+	CodeChangeFailed       Code = "ChangeFailed"
+	CodeInternal           Code = "Internal"
+	CodeLockHeld           Code = "LockHeld"
+	CodeLeaseLost          Code = "LeaseLost"
+	CodeDeadlineNear       Code = "DeadlineNear"
+	CodeInterrupted        Code = "Interrupted"
+	CodePermissionDenied   Code = "PermissionDenied"
+	CodeConfigInvalid      Code = "ConfigInvalid"
+	CodeManualIntervention Code = "ManualIntervention"
+	CodePending            Code = "Pending"
+)
+
+// Exit returns the process exit code of c; 0 for "".
+func (c Code) Exit() int {
+	switch c {
+	case "":
+		return 0
+	case CodeUsage:
+		return 64
+	case CodeChangeSetInvalid, CodeDrift:
+		return 65
+	case CodeUnavailable:
+		return 69
+	case CodeChangeFailed, CodeInternal:
+		return 70
+	case CodeLockHeld, CodeLeaseLost, CodeDeadlineNear, CodeInterrupted:
+		return 75
+	case CodePermissionDenied:
+		return 77
+	case CodeConfigInvalid:
+		return 78
+	case CodeManualIntervention:
+		return 79
+	case CodePending:
+		return 80
+	}
+	return 70
+}
+
+// Retryable reports whether the same call may succeed later without anybody
+// changing anything.
+func (c Code) Retryable() bool {
+	switch c.Exit() {
+	case 69, 75:
+		return true
+	}
+	return false
+}
+
+// Coded is implemented by errors that know their class.
+type Coded interface {
+	error
+	Code() Code
+}
+
+// Hinted is implemented by errors that know what to do next.
+type Hinted interface {
+	error
+	Hint() string
+}
+
+// CodeOf returns the class of err: the gravest one of a joined error (a failed
+// change before an intervention before a lock), Internal for an error of no
+// class, "" for nil.
+func CodeOf(err error) Code {
+	if err == nil {
+		return ""
+	}
+	best, rank := CodeInternal, -1
+	for _, c := range codesIn(err) {
+		if r := gravity(c); r > rank {
+			best, rank = c, r
+		}
+	}
+	if rank < 0 && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
+		return CodeInterrupted
+	}
+	return best
+}
+
+func codesIn(err error) []Code {
+	if err == nil {
+		return nil
+	}
+	if c, ok := err.(Coded); ok { //nolint:errorlint // walking the tree by hand
+		return []Code{c.Code()}
+	}
+	if err == ErrLeaseLost { //nolint:errorlint // walking the tree by hand
+		return []Code{CodeLeaseLost}
+	}
+	switch x := err.(type) { //nolint:errorlint // walking the tree by hand
+	case interface{ Unwrap() error }:
+		return codesIn(x.Unwrap())
+	case interface{ Unwrap() []error }:
+		var out []Code
+		for _, e := range x.Unwrap() {
+			out = append(out, codesIn(e)...)
+		}
+		return out
+	}
+	return nil
+}
+
+func gravity(c Code) int {
+	switch c.Exit() {
+	case 70:
+		return 9
+	case 79:
+		return 8
+	case 75:
+		return 1
+	case 80:
+		return 0
+	}
+	return 5
+}
+
+// HintOf returns what to do next about err, or "".
+func HintOf(err error) string {
+	var h Hinted
+	if errors.As(err, &h) {
+		return h.Hint()
+	}
+	return ""
+}

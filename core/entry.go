@@ -1,0 +1,215 @@
+package core
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Entry is one recorded state transition: append-only, numbered, hash-chained.
+type Entry struct {
+	Ledger      string `json:"ledger"`
+	Seq         uint64 `json:"seq"`
+	ExecutionID string `json:"executionId"`
+	// ChangeID is empty for acts on the ledger itself (unlock).
+	ChangeID string `json:"changeId,omitempty"`
+	// PrevSeq is the seq that the change was at before this entry; 0: it had none.
+	PrevSeq uint64 `json:"prevSeq,omitempty"`
+	// StartedSeq is the seq of the STARTED that this entry belongs to.
+	StartedSeq   uint64            `json:"startedSeq,omitempty"`
+	Stage        string            `json:"stage,omitempty"`
+	Order        string            `json:"order,omitempty"`
+	Author       string            `json:"author,omitempty"`
+	TargetSystem string            `json:"targetSystem,omitempty"`
+	State        State             `json:"state,omitempty"`
+	TxType       TxType            `json:"txType,omitempty"`
+	Strategy     Strategy          `json:"strategy,omitempty"`
+	Operation    Operation         `json:"operation"`
+	Definition   string            `json:"definition,omitempty"` // template or Go function
+	SourceFile   string            `json:"sourceFile,omitempty"`
+	Checksum     string            `json:"checksum,omitempty"`
+	Attempt      int               `json:"attempt,omitempty"`
+	StartedAt    time.Time         `json:"startedAt"`
+	EndedAt      time.Time         `json:"endedAt,omitzero"`
+	DurationMs   int64             `json:"durationMs,omitempty"`
+	Host         string            `json:"host,omitempty"`
+	Version      string            `json:"version,omitempty"`
+	Trigger      Trigger           `json:"trigger,omitzero"`
+	Principal    string            `json:"principal,omitempty"`
+	Reason       string            `json:"reason,omitempty"`
+	Reconciled   bool              `json:"reconciled,omitempty"`
+	Unknown      bool              `json:"unknown,omitempty"` // the outcome could not be known
+	Metadata     map[string]string `json:"metadata,omitempty"`
+	Error        *EntryError       `json:"error,omitempty"`
+	Token        uint64            `json:"token"`
+	PrevHash     string            `json:"prevHash"`
+	Hash         string            `json:"hash"`
+}
+
+// Trigger says what started an execution.
+type Trigger struct {
+	Kind string `json:"kind,omitempty"` // "cli", "lambda", "library", …
+	ID   string `json:"id,omitempty"`
+}
+
+// EntryError is an error as the ledger keeps it: redacted and capped.
+type EntryError struct {
+	Type    string   `json:"type"`
+	Message string   `json:"message"`
+	Causes  []string `json:"causes,omitempty"`
+}
+
+// Limits of what an entry keeps, in bytes. They keep an entry far below
+// DynamoDB's 400 KB for an item.
+const (
+	maxText     = 4 << 10
+	maxCauses   = 8
+	maxMetadata = 32
+	maxID       = 255
+)
+
+// Cap shortens s to at most n bytes at a rune boundary, and says so.
+func Cap(s string, n int) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) <= n {
+		return s
+	}
+	const mark = " … (cut)"
+	cut := n - len(mark)
+	for cut > 0 && !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return s[:cut] + mark
+}
+
+// NewEntryError makes the ledger's form of err; redact removes secrets.
+func NewEntryError(err error, redact func(string) string) *EntryError {
+	if err == nil {
+		return nil
+	}
+	e := &EntryError{Type: strings.TrimPrefix(fmt.Sprintf("%T", err), "*"), Message: Cap(redact(err.Error()), maxText)}
+	for err = unwrap(err); err != nil && len(e.Causes) < maxCauses; err = unwrap(err) {
+		e.Causes = append(e.Causes, Cap(redact(err.Error()), maxText/4))
+	}
+	return e
+}
+
+func unwrap(err error) error {
+	switch x := err.(type) { //nolint:errorlint // walking the chain by hand
+	case interface{ Unwrap() error }:
+		return x.Unwrap()
+	case interface{ Unwrap() []error }:
+		if errs := x.Unwrap(); len(errs) > 0 {
+			return errs[0]
+		}
+	}
+	return nil
+}
+
+// Seal completes entries so that they continue the history that ends at (seq,
+// hash): texts are capped, times put into UTC, and Seq, PrevHash and Hash set.
+// For a second entry of one change PrevSeq becomes the first one's Seq.
+func Seal(ledger string, seq uint64, hash string, entries []Entry) {
+	last := map[string]uint64{}
+	for i := range entries {
+		e := &entries[i]
+		e.Ledger = ledger
+		seq++
+		e.Seq, e.PrevHash = seq, hash
+		if p, ok := last[e.ChangeID]; ok && e.ChangeID != "" {
+			e.PrevSeq = p
+		}
+		if e.State == StateStarted {
+			e.StartedSeq = e.Seq
+		}
+		last[e.ChangeID] = e.Seq
+		e.normalise()
+		e.Hash = e.ComputeHash()
+		hash = e.Hash
+	}
+}
+
+func (e *Entry) normalise() {
+	e.StartedAt = e.StartedAt.UTC().Round(0)
+	if !e.EndedAt.IsZero() {
+		e.EndedAt = e.EndedAt.UTC().Round(0)
+	}
+	for _, s := range []*string{&e.Author, &e.Order, &e.Stage, &e.Definition, &e.SourceFile, &e.Reason, &e.Host, &e.Version, &e.Principal, &e.Trigger.Kind, &e.Trigger.ID} {
+		*s = Cap(*s, maxText/4)
+	}
+	if len(e.Metadata) > 0 {
+		m := make(map[string]string, len(e.Metadata))
+		for k, v := range e.Metadata {
+			m[Cap(k, maxID)] = Cap(v, maxText/4)
+		}
+		e.Metadata = m
+	} else {
+		e.Metadata = nil
+	}
+}
+
+// Canonical returns the canonical encoding, version 1, that the hash is taken
+// over: the entry as JSON with the fields in the order of the struct, absent
+// where zero and marked omitempty, map keys sorted, no HTML escapes, Hash empty.
+func (e Entry) Canonical() []byte {
+	e.Hash = ""
+	return e.encode()
+}
+
+// Encode returns the entry as JSON, as stores may keep it.
+func (e Entry) Encode() []byte { return e.encode() }
+
+func (e Entry) encode() []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(e); err != nil {
+		panic(err) // unreachable: no field can fail to encode
+	}
+	return bytes.TrimRight(b.Bytes(), "\n")
+}
+
+// DecodeEntry reads what Encode wrote.
+func DecodeEntry(b []byte) (Entry, error) {
+	var e Entry
+	err := json.Unmarshal(b, &e)
+	return e, err
+}
+
+// ComputeHash returns "v1:" and the SHA-256 of the canonical encoding.
+func (e Entry) ComputeHash() string {
+	sum := sha256.Sum256(e.Canonical())
+	return "v1:" + hex.EncodeToString(sum[:])
+}
+
+// Record returns the state of the change after e.
+func (e Entry) Record() Record {
+	return Record{
+		ChangeID: e.ChangeID, State: e.State, Seq: e.Seq, StartedSeq: e.StartedSeq, Operation: e.Operation,
+		Unknown: e.Unknown, Checksum: e.Checksum, Order: e.Order, Stage: e.Stage, TargetSystem: e.TargetSystem,
+		TxType: e.TxType, Strategy: e.Strategy, Attempt: e.Attempt, At: e.StartedAt,
+	}
+}
+
+// VerifyChain checks that entries follow (seq, hash) unbroken and unaltered. The
+// error is a *ChainError that names the first bad entry.
+func VerifyChain(seq uint64, hash string, entries []Entry) error {
+	for i := range entries {
+		e := &entries[i]
+		switch {
+		case e.Seq != seq+1:
+			return &ChainError{Seq: seq + 1, Reason: fmt.Sprintf("missing: the next one found is %d", e.Seq)}
+		case e.PrevHash != hash:
+			return &ChainError{Seq: e.Seq, Reason: "does not name the hash of the entry before it"}
+		case e.Hash != e.ComputeHash():
+			return &ChainError{Seq: e.Seq, Reason: "was altered: its content does not have its hash"}
+		}
+		seq, hash = e.Seq, e.Hash
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package core
+
+import "io/fs"
+
+// Program is what a binary brings along: the changes compiled into it and the
+// kinds of target systems it can act on. The zero value brings nothing.
+type Program struct {
+	// Name and Version of the binary; "flamingock" and the build's by default.
+	Name, Version string
+	// Stages are changes in Go. A stage with the name of a configured one is
+	// merged with it, by order.
+	Stages []Stage
+	// Targets are the kinds of target systems that the configuration may name.
+	Targets []TargetType
+	// Clients are ready target systems for configuration entries of type custom,
+	// matched by id.
+	Clients []Target
+	// Files is where the stages' locations are read from. Nil: the directory of
+	// the configuration file.
+	Files fs.FS
+}
+
+// TargetType is a kind of target system and the templates that act on it.
+type TargetType struct {
+	Name string
+	// New makes a target from its configuration and contacts nothing.
+	New func(id string, s Settings) (Target, error)
+	// Templates are the templates for this kind. The same name may be used by
+	// several kinds.
+	Templates []Template
+}
+
+// Settings is the configuration of one target system.
+type Settings interface {
+	// Decode decodes the settings strictly into a struct with yaml tags: unknown
+	// keys and wrong types are faults with a position.
+	Decode(into any) error
+	// Resolver resolves the references in values, at the time of use.
+	Resolver() Resolver
+	// Path makes a path of the configuration relative to its file.
+	Path(path string) string
+}
+
+// Template compiles the payload of a change file to steps. Compile is pure: it
+// contacts nothing and finds every fault that can be found by reading.
+type Template struct {
+	Name    string
+	Aliases []string
+	// RollbackRequired makes a missing rollback a fault.
+	RollbackRequired bool
+	// StepsOnly and SingleOnly restrict the shape: only `steps:`, or only `apply:`.
+	StepsOnly, SingleOnly bool
+	// Compile is called once for each apply and each rollback payload.
+	Compile func(Payload) (Step, error)
+	// Probe compiles the change's probe from all its apply payloads. Nil: none.
+	Probe func([]Payload) (Probe, error)
+}
+
+// Payload is one apply or rollback payload of a change file.
+type Payload interface {
+	// Decode decodes the payload strictly into a value with yaml tags.
+	Decode(into any) error
+	// Configuration decodes the change's `configuration:` strictly; an absent one
+	// leaves into as it is.
+	Configuration(into any) error
+	// Text returns the payload as text; a fault when it is not a scalar.
+	Text() (Text, error)
+	// Rollback reports whether this is a rollback payload.
+	Rollback() bool
+	// Fault makes an error at line and column of the payload's text, or at its start
+	// when line is 0.
+	Fault(line, column int, message string) error
+}
