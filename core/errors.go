@@ -15,6 +15,9 @@ var (
 	ErrLeaseLost = errors.New("the lease was lost: another execution owns the ledger, or may")
 	// ErrConflict is matched by every *ConflictError.
 	ErrConflict = errors.New("the ledger has moved on")
+	// ErrTransactionEnded says that a step ended the transaction it was given, so
+	// that the marker no longer tells what happened.
+	ErrTransactionEnded = errors.New("the step ended the transaction that it was given")
 	// ErrMarked says that the marker of this attempt is in the target system
 	// already: the attempt was committed.
 	ErrMarked = errors.New("this attempt of the change is committed in the target system already")

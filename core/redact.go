@@ -1,0 +1,85 @@
+package core
+
+import (
+	"context"
+	"sort"
+	"strings"
+	"sync"
+)
+
+// Redactor resolves references through another Resolver, each once, and removes
+// the values it has seen from texts. It is safe for concurrent use.
+type Redactor struct {
+	from Resolver
+
+	mu     sync.Mutex
+	values map[Reference]Secret
+}
+
+// NewRedactor returns a Redactor over from.
+func NewRedactor(from Resolver) *Redactor {
+	return &Redactor{from: from, values: map[Reference]Secret{}}
+}
+
+// Resolve implements Resolver. A value is asked for once, also when it changes
+// meanwhile: one run sees one value.
+func (r *Redactor) Resolve(ctx context.Context, ref Reference) (Secret, error) {
+	r.mu.Lock()
+	v, ok := r.values[ref]
+	r.mu.Unlock()
+	if ok {
+		return v, nil
+	}
+	v, err := r.from.Resolve(ctx, ref)
+	if err != nil {
+		return Secret{}, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.values[ref] = v
+	return v, nil
+}
+
+// shortestSecret keeps values such as "1" from blanking every digit of a text.
+const shortestSecret = 3
+
+// Redact replaces every value that was resolved by a fixed word. Values of fewer
+// than three bytes are left.
+func (r *Redactor) Redact(text string) string {
+	r.mu.Lock()
+	values := make([]string, 0, len(r.values))
+	for _, v := range r.values {
+		if len(v.value) >= shortestSecret {
+			values = append(values, v.value)
+		}
+	}
+	r.mu.Unlock()
+	// The longest first, so that a value within another leaves no rest of it.
+	sort.Slice(values, func(i, j int) bool { return len(values[i]) > len(values[j]) })
+	for _, v := range values {
+		text = strings.ReplaceAll(text, v, redacted)
+	}
+	return text
+}
+
+// RedactError returns an error whose text is redacted and whose chain is err's;
+// err itself when nothing needs to be removed.
+func (r *Redactor) RedactError(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	clean := r.Redact(text)
+	if clean == text {
+		return err
+	}
+	return &redactedError{clean, err}
+}
+
+type redactedError struct {
+	text string
+	err  error
+}
+
+func (e *redactedError) Error() string { return e.text }
+func (e *redactedError) Unwrap() error { return e.err }

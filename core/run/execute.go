@@ -1,0 +1,280 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/core/plan"
+)
+
+// result is what became of one attempt, and what is to be recorded of it.
+type result struct {
+	entries []core.Entry
+	status  ChangeStatus
+	err     error // of the change; nil when it is applied
+	// stop ends the run after recording: the change could not begin, or the lease
+	// is gone.
+	stop error
+	// rollBackFrom is the index of the step to roll back from, when the entries are
+	// recorded; -1: nothing to roll back.
+	rollBackFrom int
+	began        time.Time
+	marker       *core.Marker // can be deleted once the entries are recorded
+}
+
+// one performs cur, and records its end together with the start of the next.
+func (x *execution) one(ctx context.Context, st *plan.Stage, cur *plan.Change) (*plan.Stage, *plan.Change, error) {
+	rec := x.h.snapshot.Records[cur.Change.ID]
+	x.index++
+	x.emit(ChangeStarted{ChangeID: cur.Change.ID, Stage: st.Name, Index: x.index, Total: x.total, Attempt: rec.Attempt})
+	res := x.perform(ctx, st, cur, rec)
+	if res.rollBackFrom >= 0 {
+		if err := x.record(ctx, res.entries, false); err != nil {
+			return nil, nil, x.unrecorded(st, cur, res, err)
+		}
+		res = x.rollBack(ctx, st, cur, res)
+	}
+	x.conclude(st, cur, &res)
+	if res.stop != nil {
+		err := x.record(ctx, res.entries, !x.h.isLost())
+		if err != nil && (res.err != nil || !errors.Is(err, core.ErrLeaseLost)) {
+			return nil, nil, errors.Join(res.stop, x.unrecorded(st, cur, res, err))
+		}
+		x.report(st, cur, res)
+		return nil, nil, res.stop
+	}
+	nst, next := x.next()
+	var stop error
+	if next != nil {
+		if stop = x.mayStart(ctx); stop == nil {
+			res.entries = append(res.entries, x.startedEntry(x.h.snapshot, nst, next))
+		} else {
+			nst, next = nil, nil
+		}
+	}
+	if err := x.record(ctx, res.entries, next == nil); err != nil {
+		return nil, nil, errors.Join(stop, x.unrecorded(st, cur, res, err))
+	}
+	if res.marker != nil {
+		id := cur.Change.TargetSystem
+		x.markers[id] = append(x.markers[id], *res.marker)
+	}
+	x.report(st, cur, res)
+	return nst, next, stop
+}
+
+// conclude takes the result over into the plan, so that next sees it.
+func (x *execution) conclude(st *plan.Stage, cur *plan.Change, res *result) {
+	cur.Verdict = plan.Verdict{Decision: plan.Skip, Reason: "was run"}
+	if res.err == nil && res.stop == nil {
+		return
+	}
+	x.stoppedAt[st.Name] = true
+	switch {
+	case res.err != nil && res.stop != nil:
+		res.stop = &stoppedError{stop: res.stop, change: res.err}
+	case res.err != nil:
+		x.failures = append(x.failures, res.err)
+	}
+}
+
+// stoppedError is a change that failed because the run had to stop: it counts as
+// the stop, not as a failed change.
+type stoppedError struct{ stop, change error }
+
+func (e *stoppedError) Error() string   { return e.stop.Error() + "; " + e.change.Error() }
+func (e *stoppedError) Unwrap() []error { return []error{e.stop, e.change} }
+func (e *stoppedError) Code() core.Code { return core.CodeOf(e.stop) }
+func (e *stoppedError) Hint() string {
+	return firstNonEmpty(core.HintOf(e.stop), core.HintOf(e.change))
+}
+
+func firstNonEmpty(ss ...string) string {
+	for _, s := range ss {
+		if s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+func (x *execution) report(st *plan.Stage, cur *plan.Change, res result) {
+	rep := ChangeReport{
+		ChangeID: cur.Change.ID, Status: res.status, TxType: cur.TxType, Attempt: x.h.snapshot.Records[cur.Change.ID].Attempt,
+		Duration: elapsed(res.began, x.r.o.Now()), Err: x.secrets.RedactError(res.err),
+	}
+	if res.stop != nil && res.err == nil {
+		rep.Reason = x.secrets.Redact(res.stop.Error())
+	}
+	x.done.set(rep)
+	x.emit(ChangeEnded{Stage: st.Name, Change: rep})
+}
+
+// unrecorded reports a change whose outcome could not be recorded.
+func (x *execution) unrecorded(st *plan.Stage, cur *plan.Change, res result, err error) error {
+	state := res.entries[len(res.entries)-1].State
+	for i := range res.entries {
+		if res.entries[i].ChangeID == cur.Change.ID {
+			state = res.entries[i].State
+		}
+	}
+	rerr := &core.RecordError{ChangeID: cur.Change.ID, State: state, Err: err}
+	res.err, res.status = rerr, ChangeFailed
+	x.stoppedAt[st.Name] = true
+	x.report(st, cur, res)
+	return rerr
+}
+
+// perform executes one attempt, whose STARTED is recorded as rec.
+func (x *execution) perform(ctx context.Context, st *plan.Stage, cur *plan.Change, rec core.Record) result {
+	began := x.r.o.Now()
+	if err := x.mayStart(ctx); err != nil {
+		return x.notBegun(st, cur, began, err)
+	}
+	cctx, cancel := x.changeContext(ctx, cur.Change)
+	defer cancel()
+	if cur.TxType == core.TxSeparateMarker {
+		return x.performTx(cctx, st, cur, rec, began)
+	}
+	return x.performDirect(cctx, st, cur, began)
+}
+
+// changeContext ends with the change's timeout, or when the grace period after a
+// request to stop is over, or with ctx.
+func (x *execution) changeContext(ctx context.Context, c *core.Change) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	over := make(chan struct{})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		var timeout <-chan time.Time
+		if c.Timeout > 0 {
+			t := time.NewTimer(c.Timeout)
+			defer t.Stop()
+			timeout = t.C
+		}
+		select {
+		case <-over:
+			return
+		case <-timeout:
+			cancel(&core.TimeoutError{After: c.Timeout})
+			return
+		case <-x.o.Stop:
+		}
+		grace := time.NewTimer(max(x.r.o.Grace, 0))
+		defer grace.Stop()
+		select {
+		case <-over:
+		case <-timeout:
+			cancel(&core.TimeoutError{After: c.Timeout})
+		case <-grace.C:
+			cancel(&core.InterruptedError{Reason: "asked to stop, and the grace period ended"})
+		}
+	}()
+	return ctx, func() {
+		close(over)
+		<-ended
+		cancel(nil)
+	}
+}
+
+// notBegun records that the attempt never began, which only its owner can know.
+func (x *execution) notBegun(st *plan.Stage, cur *plan.Change, began time.Time, why error) result {
+	e := x.resultEntry(st, cur, core.StateRolledBack, began)
+	e.Operation, e.Reason, e.Error = core.OpRollback, "not begun", x.entryError(why)
+	e.Attempt-- // it does not count
+	return result{entries: []core.Entry{e}, status: ChangeNotReached, stop: why, rollBackFrom: -1, began: began}
+}
+
+// applied records success.
+func (x *execution) applied(st *plan.Stage, cur *plan.Change, began time.Time) result {
+	return result{entries: []core.Entry{x.resultEntry(st, cur, core.StateApplied, began)}, status: ChangeApplied, rollBackFrom: -1, began: began}
+}
+
+// failure is an attempt that did not succeed.
+type failure struct {
+	err     error
+	step    int // index of the failing step; -1: none
+	unknown bool
+}
+
+func (x *execution) changeError(st *plan.Stage, cur *plan.Change, f failure, state core.State) *core.ChangeError {
+	return &core.ChangeError{
+		ChangeID: cur.Change.ID, Stage: st.Name, Phase: core.OpApply, Step: f.step + 1, Steps: len(cur.Change.Pairs()),
+		Err: f.err, State: state, Unknown: f.unknown,
+	}
+}
+
+// failed records a failure without a transaction.
+func (x *execution) failed(ctx context.Context, st *plan.Stage, cur *plan.Change, began time.Time, f failure) result {
+	e := x.resultEntry(st, cur, core.StateFailed, began)
+	e.Error, e.Unknown = x.entryError(f.err), f.unknown
+	res := result{
+		entries: []core.Entry{e}, status: ChangeFailed, err: x.changeError(st, cur, f, core.StateFailed), rollBackFrom: -1, began: began,
+		stop: x.mustStop(ctx, f.err),
+	}
+	if !f.unknown && cur.Change.HasRollback() && !errors.Is(res.stop, core.ErrLeaseLost) && f.step >= 0 {
+		res.rollBackFrom = f.step
+	}
+	return res
+}
+
+// mustStop says why the run cannot go on after a failed change: the lease is
+// lost or the run was asked to stop. Nil when other stages may go on.
+func (x *execution) mustStop(ctx context.Context, err error) error {
+	var stopped *core.InterruptedError
+	var timeout *core.TimeoutError
+	switch cause := context.Cause(ctx); {
+	case x.h.isLost() || errors.Is(err, core.ErrLeaseLost):
+		return core.ErrLeaseLost
+	case errors.As(err, &stopped), errors.As(cause, &stopped):
+		return stopped
+	case cause != nil && !errors.As(cause, &timeout):
+		return &core.InterruptedError{Reason: cause.Error()}
+	}
+	return nil
+}
+
+// explain puts the reason of a cancelled context before a step's error.
+func explain(ctx context.Context, err error) error {
+	cause := context.Cause(ctx)
+	if err == nil || cause == nil || errors.Is(err, cause) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", cause, err)
+}
+
+// runStep runs one step; a panic in it is its error.
+func runStep(ctx context.Context, step core.Step, s *core.Session) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &core.PanicError{Value: v, Stack: string(debug.Stack())}
+		}
+	}()
+	return step.Do(ctx, s)
+}
+
+func (x *execution) session(cur *plan.Change, handle any, step int) *core.Session {
+	steps := len(cur.Change.Pairs())
+	return &core.Session{
+		Handle: handle,
+		Resolve: func(ctx context.Context, text string) (string, error) {
+			return core.Expand(ctx, x.secrets, text)
+		},
+		Progress: func(p core.Progress) {
+			x.emit(Progressed{ChangeID: cur.Change.ID, Step: step + 1, Steps: steps, Progress: p})
+		},
+	}
+}
+
+// emit hands events over one at a time, also when a step reports from several
+// goroutines.
+func (x *execution) emit(e Event) {
+	x.emitting.Lock()
+	defer x.emitting.Unlock()
+	x.r.o.Events(e)
+}

@@ -1,0 +1,116 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/core/plan"
+)
+
+// performDirect executes a change without a transaction, step by step.
+func (x *execution) performDirect(ctx context.Context, st *plan.Stage, cur *plan.Change, began time.Time) result {
+	handle, release, err := x.r.o.Targets[cur.Change.TargetSystem].Open(ctx)
+	if err != nil {
+		return x.notBegun(st, cur, began, explain(ctx, wrapTarget(cur.Change.TargetSystem, err)))
+	}
+	defer x.giveBack(cur, release)
+	for i, p := range cur.Change.Pairs() {
+		if err := x.h.guard(ctx); err != nil {
+			if i == 0 {
+				return x.notBegun(st, cur, began, err)
+			}
+			// Step i did not begin: what the steps before it did is known.
+			return x.failed(ctx, st, cur, began, failure{err: err, step: i - 1})
+		}
+		err := runStep(ctx, p.Apply, x.session(cur, handle, i))
+		if err == nil {
+			continue
+		}
+		unknown := (core.IsUnknown(err) || ctx.Err() != nil || isContextError(err)) && !p.Apply.LateSafe
+		return x.failed(ctx, st, cur, began, failure{err: explain(ctx, err), step: i, unknown: unknown})
+	}
+	return x.applied(st, cur, began)
+}
+
+func (x *execution) giveBack(cur *plan.Change, release func() error) {
+	if err := release(); err != nil {
+		x.emit(Warned{Text: "a session of target system " + cur.Change.TargetSystem + " could not be given back", Err: err})
+	}
+}
+
+func isContextError(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// rollBack takes the steps of a failed change back, from the failing one to the
+// first. FAILED is recorded already. The error of the change is kept when the
+// rollback fails too.
+func (x *execution) rollBack(ctx context.Context, st *plan.Stage, cur *plan.Change, res result) result {
+	x.emit(RollingBack{ChangeID: cur.Change.ID, Stage: st.Name, Cause: x.secrets.RedactError(res.err)})
+	began := x.r.o.Now()
+	ctx, cancel := x.r.rollbackContext(ctx)
+	defer cancel()
+	left, err := x.takeBack(ctx, cur, res.rollBackFrom)
+	state, status, reason := core.StateRolledBack, ChangeRolledBack, ""
+	switch {
+	case err != nil:
+		state, status = core.StateRollbackFailed, ChangeRollbackFailed
+	case len(left) > 0:
+		state, status = core.StateFailed, ChangeFailed
+		reason = "rolled back in part; without a rollback and left as they are: " + strings.Join(left, ", ")
+	}
+	e := x.resultEntry(st, cur, state, began)
+	e.Operation, e.Reason, e.Error = core.OpRollback, reason, x.entryError(err)
+	var ce *core.ChangeError
+	if errors.As(res.err, &ce) {
+		ce.State, ce.RollbackErr = state, err
+	}
+	return result{entries: []core.Entry{e}, status: status, err: res.err, stop: firstOf(res.stop, x.mustStop(ctx, err)), rollBackFrom: -1, began: res.began}
+}
+
+func firstOf(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeBack runs the rollbacks from step `from` down to the first, and names the
+// steps that have none.
+func (x *execution) takeBack(ctx context.Context, cur *plan.Change, from int) (left []string, err error) {
+	handle, release, err := x.r.o.Targets[cur.Change.TargetSystem].Open(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("the rollback could not begin: %w", err)
+	}
+	defer x.giveBack(cur, release)
+	pairs := cur.Change.Pairs()
+	for i := from; i >= 0; i-- {
+		if pairs[i].Rollback.IsZero() {
+			left = append(left, fmt.Sprintf("step %d", i+1))
+			continue
+		}
+		if err := x.h.guard(ctx); err != nil {
+			return left, fmt.Errorf("before the rollback of step %d: %w", i+1, err)
+		}
+		if err := runStep(ctx, pairs[i].Rollback, x.session(cur, handle, i)); err != nil {
+			return left, fmt.Errorf("rollback of step %d of %d: %w", i+1, len(pairs), explain(ctx, err))
+		}
+	}
+	return left, nil
+}
+
+// rollbackContext lets a rollback go on after a request to stop or a timeout of
+// the change, within the time that records and releases have, but not after the
+// lease is lost.
+func (r *Runner) rollbackContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	if errors.Is(context.Cause(ctx), core.ErrLeaseLost) || ctx.Err() == nil {
+		return context.WithCancel(ctx)
+	}
+	return r.lastContext(ctx)
+}

@@ -1,0 +1,149 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/core/plan"
+)
+
+// performTx executes a change in a transaction of its target system, together
+// with its marker and the fence.
+func (x *execution) performTx(ctx context.Context, st *plan.Stage, cur *plan.Change, rec core.Record, began time.Time) result {
+	id := cur.Change.TargetSystem
+	t, ok := x.r.o.Targets[id].(core.TxTarget)
+	if !ok {
+		return x.notBegun(st, cur, began, &core.ConfigError{Key: id, Reason: "the target system offers transactions but no markers"})
+	}
+	if _, raised := x.fences[id]; !raised {
+		if err := x.raise(ctx, t, 0); err != nil {
+			return x.notBegun(st, cur, began, explain(ctx, err))
+		}
+	}
+	marker := core.Marker{LedgerID: x.h.ledgerID, ChangeID: cur.Change.ID, Seq: rec.StartedSeq}
+	settled := x.markers[id]
+	at := -1
+	begun := false
+	err := t.Transact(ctx, core.Transaction{
+		Fence: x.fence(id), Marker: marker, Settled: settled, Guard: x.h.guard,
+		Work: func(ctx context.Context, handle any) error {
+			begun = true
+			for i, p := range cur.Change.Pairs() {
+				at = i
+				if err := x.h.guard(ctx); err != nil {
+					return err
+				}
+				if err := runStep(ctx, p.Apply, x.session(cur, handle, i)); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	})
+	var busy *core.BusyError
+	switch {
+	case err == nil, errors.Is(err, core.ErrMarked):
+		delete(x.markers, id) // they were deleted in the same transaction
+		res := x.applied(st, cur, began)
+		res.marker = &marker
+		return res
+	case errors.Is(err, core.ErrTransactionEnded):
+		return x.brokenTx(ctx, st, cur, began, failure{err: explain(ctx, err), step: at, unknown: true})
+	case core.IsUnknown(err):
+		return x.afterUnknownCommit(ctx, st, cur, t, marker, began, failure{err: explain(ctx, err), step: at})
+	case errors.As(err, &busy) && !begun:
+		return x.notBegun(st, cur, began, err)
+	}
+	if errors.Is(err, core.ErrLeaseLost) {
+		x.h.setLost()
+	}
+	return x.rolledBack(ctx, st, cur, began, failure{err: explain(ctx, err), step: at})
+}
+
+// rolledBack records a failed transaction: the target system has undone it.
+func (x *execution) rolledBack(ctx context.Context, st *plan.Stage, cur *plan.Change, began time.Time, f failure) result {
+	failed := x.resultEntry(st, cur, core.StateFailed, began)
+	failed.Error = x.entryError(f.err)
+	undone := x.resultEntry(st, cur, core.StateRolledBack, x.r.o.Now())
+	undone.Operation, undone.Reason = core.OpRollback, "the target system rolled the transaction back"
+	return result{
+		entries: []core.Entry{failed, undone}, status: ChangeRolledBack, err: x.changeError(st, cur, f, core.StateRolledBack),
+		stop: x.mustStop(ctx, f.err), rollBackFrom: -1, began: began,
+	}
+}
+
+// brokenTx records a change whose step ended the transaction itself. It is
+// recorded as what it was, without a transaction, so that no marker is believed.
+func (x *execution) brokenTx(ctx context.Context, st *plan.Stage, cur *plan.Change, began time.Time, f failure) result {
+	e := x.resultEntry(st, cur, core.StateFailed, began)
+	e.TxType, e.Unknown, e.Error = core.TxNone, true, x.entryError(f.err)
+	return result{
+		entries: []core.Entry{e}, status: ChangeFailed, err: x.changeError(st, cur, f, core.StateFailed),
+		stop: x.mustStop(ctx, f.err), rollBackFrom: -1, began: began,
+	}
+}
+
+// afterUnknownCommit asks the marker, behind a raised fence: the COMMIT whose
+// answer was lost has either happened by then, or can no longer happen.
+func (x *execution) afterUnknownCommit(ctx context.Context, st *plan.Stage, cur *plan.Change, t core.TxTarget, m core.Marker, began time.Time, f failure) result {
+	last, cancel := x.r.lastContext(ctx)
+	defer cancel()
+	if err := x.raise(last, t, x.fences[t.ID()]+1); err != nil {
+		return x.stillUnknown(ctx, st, cur, began, f, err)
+	}
+	marked, err := t.Marked(last, m)
+	switch {
+	case err != nil:
+		return x.stillUnknown(ctx, st, cur, began, f, err)
+	case marked:
+		res := x.applied(st, cur, began)
+		res.entries[0].Reconciled, res.entries[0].Reason = true, "the answer to COMMIT was lost; the marker shows that it happened"
+		res.marker = &m
+		return res
+	}
+	return x.rolledBack(ctx, st, cur, began, f)
+}
+
+func (x *execution) stillUnknown(ctx context.Context, st *plan.Stage, cur *plan.Change, began time.Time, f failure, why error) result {
+	f.unknown, f.err = true, fmt.Errorf("%w; and the marker could not be asked: %w", f.err, why)
+	if errors.Is(why, core.ErrLeaseLost) {
+		x.h.setLost()
+	}
+	return x.failed(ctx, st, cur, began, failure{err: f.err, step: -1, unknown: true})
+}
+
+// raise raises the target's fence to this execution's token and n.
+func (x *execution) raise(ctx context.Context, t core.TxTarget, n uint64) error {
+	f := core.Fence{LedgerID: x.h.ledgerID, Token: x.token, N: n, Lease: x.r.o.Lease}
+	if err := t.RaiseFence(ctx, f); err != nil {
+		if errors.Is(err, core.ErrLeaseLost) {
+			x.h.setLost()
+		}
+		return wrapTarget(t.ID(), err)
+	}
+	x.fences[t.ID()] = n
+	return nil
+}
+
+func (x *execution) fence(target string) core.Fence {
+	return core.Fence{LedgerID: x.h.ledgerID, Token: x.token, N: x.fences[target], Lease: x.r.o.Lease}
+}
+
+// forgetMarkers deletes the markers that are no longer needed. They are never
+// trusted without their STARTED, so that a failure only leaves rows behind.
+func (x *execution) forgetMarkers(ctx context.Context) {
+	for id, ms := range x.markers {
+		t, ok := x.r.o.Targets[id].(core.TxTarget)
+		if !ok || len(ms) == 0 {
+			continue
+		}
+		last, cancel := x.r.lastContext(ctx)
+		if err := t.DeleteMarkers(last, ms); err != nil {
+			x.emit(Warned{Text: "markers were left in target system " + id + "; they do no harm", Err: err})
+		}
+		cancel()
+	}
+}

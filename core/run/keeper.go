@@ -1,0 +1,296 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/flamingock/flamingock-go/core"
+)
+
+// keeper holds one acquisition of the lease. It orders this execution's writes,
+// renews in the background, and knows until when the lease can be trusted.
+type keeper struct {
+	store    core.AuditStore
+	now      func() time.Time
+	lease    core.Lease
+	duration time.Duration
+	ledgerID string
+	lose     context.CancelCauseFunc // cancels the run's context
+
+	// writing is held during a write: one order for renewals and appends.
+	writing chan struct{}
+	seq     uint64 // of the last entry; guarded by writing
+	hash    string
+
+	released bool // set by the call that released; not used by the renewals
+
+	mu      sync.Mutex
+	anchor  time.Time // start of the first attempt of the last successful write
+	lost    bool
+	stop    chan struct{}
+	stopped chan struct{}
+}
+
+// margin is kept between the end of trust and the end of the lease.
+func margin(lease time.Duration) time.Duration {
+	return min(max(lease/10, 100*time.Millisecond), 5*time.Second)
+}
+
+// elapsed is the larger of the monotonic and the wall clock's difference: the
+// monotonic clock stands still while a machine is suspended, the wall clock can
+// be set back.
+func elapsed(from, to time.Time) time.Duration {
+	return max(to.Sub(from), to.Round(0).Sub(from.Round(0)))
+}
+
+func (k *keeper) start() {
+	k.stop, k.stopped = make(chan struct{}), make(chan struct{})
+	go k.renewLoop()
+}
+
+// close ends the renewals and waits until the last one is over. It may be called
+// twice.
+func (k *keeper) close() {
+	k.mu.Lock()
+	select {
+	case <-k.stop:
+	default:
+		close(k.stop)
+	}
+	k.mu.Unlock()
+	<-k.stopped
+}
+
+// trustLeft says for how long the lease can still be trusted.
+func (k *keeper) trustLeft() time.Duration {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.lost {
+		return 0
+	}
+	return k.duration - margin(k.duration) - elapsed(k.anchor, k.now())
+}
+
+func (k *keeper) trustFrom(t time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if elapsed(k.anchor, t) > 0 {
+		k.anchor = t
+	}
+}
+
+func (k *keeper) setLost() {
+	k.mu.Lock()
+	k.lost = true
+	k.mu.Unlock()
+	k.lose(core.ErrLeaseLost)
+}
+
+// guard returns nil when the lease can be trusted right now. It renews first
+// when the trust has run out but nobody has said that the lease is lost: a store
+// that renews it proves that no successor exists.
+func (k *keeper) guard(ctx context.Context) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	if k.trustLeft() > 0 {
+		return nil
+	}
+	if k.isLost() {
+		return core.ErrLeaseLost
+	}
+	if err := k.lock(ctx); err != nil {
+		return err
+	}
+	defer k.unlock()
+	if k.trustLeft() > 0 {
+		return nil
+	}
+	return k.renew(ctx)
+}
+
+func (k *keeper) isLost() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.lost
+}
+
+func (k *keeper) lock(ctx context.Context) error {
+	select {
+	case k.writing <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (k *keeper) unlock() { <-k.writing }
+
+// renew is called with writing held.
+func (k *keeper) renew(ctx context.Context) error {
+	from := k.now()
+	err := k.store.Renew(ctx, k.lease)
+	switch {
+	case err == nil:
+		k.trustFrom(from)
+		return nil
+	case errors.Is(err, core.ErrLeaseLost):
+		k.setLost()
+	}
+	return err
+}
+
+// renewLoop renews at every third of the lease that passed without a write, and
+// ends the run when the trust ends.
+func (k *keeper) renewLoop() {
+	defer close(k.stopped)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		<-k.stop
+		cancel()
+	}()
+	timer := time.NewTimer(k.duration / 3)
+	defer timer.Stop()
+	for {
+		select {
+		case <-k.stop:
+			return
+		case <-timer.C:
+		}
+		left := k.trustLeft()
+		if left <= 0 && k.lastChance(ctx) != nil {
+			return
+		}
+		if due := left - (k.duration - margin(k.duration) - k.duration/3); due > 0 {
+			timer.Reset(due) // a write came in between
+			continue
+		}
+		timer.Reset(k.tryRenew(ctx, left))
+	}
+}
+
+// lastChance is taken when the trust has ended while the process was not
+// running, or the clock jumped: one renewal, and the lease is lost without it.
+func (k *keeper) lastChance(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, margin(k.duration)/2)
+	defer cancel()
+	err := k.lock(ctx)
+	if err == nil {
+		err = k.renew(ctx)
+		k.unlock()
+	}
+	if err != nil && k.trustLeft() <= 0 && !k.closing() {
+		k.setLost()
+		return err
+	}
+	return nil
+}
+
+func (k *keeper) closing() bool {
+	select {
+	case <-k.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// tryRenew renews once and says when to look again.
+func (k *keeper) tryRenew(ctx context.Context, left time.Duration) time.Duration {
+	if left <= 0 {
+		left = k.trustLeft()
+	}
+	ctx, cancel := context.WithTimeout(ctx, max(left, time.Millisecond))
+	defer cancel()
+	err := k.lock(ctx)
+	if err == nil {
+		err = k.renew(ctx)
+		k.unlock()
+	}
+	if err == nil {
+		return k.duration / 3
+	}
+	return max(min(k.trustLeft(), k.duration/20), time.Millisecond)
+}
+
+// append writes entries, and frees the lease with them if release is set. It
+// returns nil only when the entries are known to be written, and a
+// *core.UnknownError when that cannot be known.
+func (k *keeper) append(ctx context.Context, entries []core.Entry, release bool) error {
+	if release {
+		k.close() // no renewal may be on its way when the release is sent
+	}
+	if err := k.lock(ctx); err != nil {
+		return err
+	}
+	defer k.unlock()
+	core.Seal(k.lease.Ledger, k.seq, k.hash, entries)
+	from := k.now()
+	err := insist(ctx, k.duration, func(ctx context.Context) error {
+		return k.store.Append(ctx, core.Append{Lease: k.lease, Entries: entries, Release: release})
+	})
+	if err != nil {
+		if errors.Is(err, core.ErrLeaseLost) || errors.Is(err, core.ErrConflict) {
+			k.setLost()
+		}
+		return err
+	}
+	last := &entries[len(entries)-1]
+	k.seq, k.hash = last.Seq, last.Hash
+	k.trustFrom(from)
+	k.released = release
+	return nil
+}
+
+// release frees the lease without an entry.
+func (k *keeper) release(ctx context.Context) error {
+	k.close()
+	if err := k.lock(ctx); err != nil {
+		return err
+	}
+	defer k.unlock()
+	return insist(ctx, k.duration, func(ctx context.Context) error { return k.store.Release(ctx, k.lease) })
+}
+
+// insist sends the same request again while its outcome is unknown, for as long
+// as ctx allows: the store recognises what it has written already.
+func insist(ctx context.Context, lease time.Duration, send func(context.Context) error) error {
+	b := backoff.NewExponentialBackOff()
+	b.InitialInterval = 20 * time.Millisecond
+	b.MaxInterval = max(lease/10, 50*time.Millisecond)
+	for {
+		attempt, cancel := context.WithTimeout(ctx, max(lease/2, time.Second))
+		err := send(attempt)
+		cancel()
+		if err == nil || definite(err) {
+			return err
+		}
+		if ctx.Err() != nil || !pause(ctx, b.NextBackOff()) {
+			return core.Unknown(err)
+		}
+	}
+}
+
+// definite reports whether err says that nothing was written, for good.
+func definite(err error) bool {
+	var se *core.StoreError
+	var pe *core.PermissionError
+	return errors.Is(err, core.ErrLeaseLost) || errors.Is(err, core.ErrConflict) || errors.As(err, &se) || errors.As(err, &pe)
+}
+
+// pause waits for d, or less if ctx ends: then it returns false.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

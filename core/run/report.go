@@ -1,0 +1,182 @@
+package run
+
+import (
+	"time"
+
+	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/core/plan"
+)
+
+// Status is the result of a run.
+type Status string
+
+// The results.
+const (
+	Success    Status = "SUCCESS"
+	NoChanges  Status = "NO_CHANGES"
+	Failed     Status = "FAILED"
+	Incomplete Status = "INCOMPLETE"
+)
+
+// StageStatus is the result of one stage.
+type StageStatus string
+
+// The results of a stage.
+const (
+	StageSuccess    StageStatus = "SUCCESS"
+	StageNoChanges  StageStatus = "NO_CHANGES"
+	StageFailed     StageStatus = "FAILED"
+	StageBlocked    StageStatus = "BLOCKED"
+	StageNotReached StageStatus = "NOT_REACHED"
+	StageIncomplete StageStatus = "INCOMPLETE"
+)
+
+// ChangeStatus is the result of one change in a run.
+type ChangeStatus string
+
+// The results of a change.
+const (
+	ChangeApplied        ChangeStatus = "APPLIED"
+	ChangeAlreadyApplied ChangeStatus = "ALREADY_APPLIED"
+	ChangeReconciled     ChangeStatus = "RECONCILED"
+	ChangeFailed         ChangeStatus = "FAILED"
+	ChangeRolledBack     ChangeStatus = "ROLLED_BACK"
+	ChangeRollbackFailed ChangeStatus = "ROLLBACK_FAILED"
+	ChangeNotReached     ChangeStatus = "NOT_REACHED"
+	ChangeBlocked        ChangeStatus = "BLOCKED"
+	ChangeRunning        ChangeStatus = "RUNNING"
+	ChangeSkipped        ChangeStatus = "SKIPPED"
+)
+
+// Report is what a run did: complete on success and on failure.
+type Report struct {
+	Ledger      string
+	ExecutionID string // "" when the run never held the lease
+	Status      Status
+	StartedAt   time.Time
+	Duration    time.Duration
+	Stages      []StageReport
+	Counts      map[ChangeStatus]int
+	// Drift lists what the policy warns about.
+	Drift []core.Drift
+}
+
+// StageReport is what a run did with a stage.
+type StageReport struct {
+	Name    string
+	Status  StageStatus
+	Reason  string // why it is blocked or not reached
+	Changes []ChangeReport
+}
+
+// ChangeReport is what a run did with a change.
+type ChangeReport struct {
+	ChangeID string
+	Status   ChangeStatus
+	Reason   string
+	TxType   core.TxType
+	Attempt  int
+	Duration time.Duration
+	Err      error // nil unless it failed in this run; secrets are removed
+}
+
+// done collects results by change id while a run goes on.
+type done struct {
+	changes    map[string]ChangeReport
+	incomplete bool
+}
+
+func (d *done) set(c ChangeReport) { d.changes[c.ChangeID] = c }
+
+// report combines the last plan with what was done. err is the run's error.
+func (d *done) report(p *plan.Plan, err error) *Report {
+	rep := &Report{Ledger: p.Ledger, Counts: map[ChangeStatus]int{}}
+	work := false
+	for i := range p.Stages {
+		st := &p.Stages[i]
+		sr := StageReport{Name: st.Name, Changes: make([]ChangeReport, 0, len(st.Changes))}
+		var applied, failed, unreached int
+		for j := range st.Changes {
+			c, ok := d.changes[st.Changes[j].Change.ID]
+			if !ok {
+				c = fromPlan(st, &st.Changes[j])
+			}
+			switch c.Status {
+			case ChangeApplied, ChangeReconciled:
+				applied++
+			case ChangeFailed, ChangeRolledBack, ChangeRollbackFailed:
+				failed++
+			case ChangeNotReached, ChangeRunning:
+				unreached++
+			case ChangeAlreadyApplied, ChangeSkipped, ChangeBlocked:
+			}
+			rep.Counts[c.Status]++
+			sr.Changes = append(sr.Changes, c)
+		}
+		work = work || applied > 0
+		sr.Status, sr.Reason = stageStatus(st, applied, failed, unreached)
+		if failed > 0 && d.incomplete && core.CodeOf(err).Exit() == core.CodeInterrupted.Exit() {
+			sr.Status = StageIncomplete
+		}
+		rep.Stages = append(rep.Stages, sr)
+	}
+	switch {
+	case err == nil && work:
+		rep.Status = Success
+	case err == nil:
+		rep.Status = NoChanges
+	case core.CodeOf(err).Exit() == core.CodeInterrupted.Exit():
+		rep.Status = Incomplete
+	default:
+		rep.Status = Failed
+	}
+	return rep
+}
+
+func stageStatus(st *plan.Stage, applied, failed, unreached int) (StageStatus, string) {
+	switch {
+	case failed > 0:
+		return StageFailed, ""
+	case st.Blocked:
+		return StageBlocked, "a change waits for a person"
+	case st.Waits != "" && unreached > 0:
+		return StageNotReached, st.Waits
+	case unreached > 0:
+		return StageIncomplete, ""
+	case applied > 0:
+		return StageSuccess, ""
+	}
+	return StageNoChanges, ""
+}
+
+func fromPlan(st *plan.Stage, c *plan.Change) ChangeReport {
+	out := ChangeReport{ChangeID: c.Change.ID, TxType: c.TxType, Reason: c.Reason}
+	if c.Record != nil {
+		out.Attempt = c.Record.Attempt
+		if c.Record.TxType != "" {
+			out.TxType = c.Record.TxType
+		}
+	}
+	switch c.Decision {
+	case plan.Skip:
+		out.Status = ChangeAlreadyApplied
+		if c.Filtered {
+			out.Status = ChangeSkipped
+		}
+	case plan.Manual:
+		out.Status = ChangeBlocked
+	case plan.Running:
+		out.Status = ChangeRunning
+	case plan.Apply, plan.Settle:
+		out.Status = ChangeNotReached
+		switch {
+		case st.Blocked:
+			out.Reason = "its stage waits for a person"
+		case st.Waits != "":
+			out.Reason = st.Waits
+		case c.Beyond:
+			out.Reason = "it comes after the change to run up to"
+		}
+	}
+	return out
+}
