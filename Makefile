@@ -1,0 +1,85 @@
+# Everything here needs Go (see go.mod) and nothing else; what a target downloads
+# besides modules goes to .cache/. Several targets read FLAMINGOCK_TEST_* from the
+# environment, see docs/design.md 8.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+# The environment must not change what is built: flags from outside could turn
+# tests off, a workspace could replace modules, and stamping by the go command
+# fails in a clone that belongs to another user (VERSION below does its work).
+export GOFLAGS := -mod=readonly -buildvcs=false
+export GOWORK := off
+
+CACHE := $(CURDIR)/.cache
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+LINT_VERSION := v2.15.0
+LINT := $(CACHE)/bin/golangci-lint-$(LINT_VERSION)
+
+QUICKSTART := examples/quickstart
+FUZZTIME ?= 20s
+BENCHFLAGS ?=
+TESTFLAGS ?=
+
+.PHONY: help
+help: ## Show this list.
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## Apply the quick start to a SQLite database; again: nothing to do.
+	@go run ./container -c $(QUICKSTART)/flamingock.yaml apply
+
+.PHONY: test
+test: ## Vet and test all modules with the race detector; list what was skipped. TESTFLAGS=-run=…
+	@go run ./internal/testreport $(TESTFLAGS)
+
+.PHONY: build
+build: ## Build bin/flamingock, static and stripped.
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/flamingock$(shell go env GOEXE) ./container
+
+.PHONY: lint
+lint: $(LINT) ## Run the linters; the first time builds them, which takes minutes.
+	GOLANGCI_LINT_CACHE=$(CACHE)/golangci-lint $(LINT) run ./...
+	cd bench && GOLANGCI_LINT_CACHE=$(CACHE)/golangci-lint $(LINT) run ./...
+
+$(LINT):
+	GOBIN=$(CACHE)/bin GOFLAGS= go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	mv $(CACHE)/bin/golangci-lint $@
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME=20s.
+	@grep -rEo --include='*_test.go' --exclude-dir=.cache '^func Fuzz[A-Za-z0-9_]*' . | sort | \
+	while IFS=: read -r file func; do \
+		name=$${func#func }; \
+		echo "== $$name in $${file%/*}"; \
+		(cd "$${file%/*}" && go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) .) || exit 1; \
+	done
+
+.PHONY: bench
+bench: ## Measure against goose and the limits we set ourselves (minutes). BENCHFLAGS=-n=1
+	go test -run '^$$' -bench . -benchmem ./core/plan
+	cd bench && go run ./cmd/bench -root .. -dir $(CACHE)/bench $(BENCHFLAGS)
+
+.PHONY: cover
+cover: ## Print the test coverage of each package, and write .cache/cover.html.
+	@mkdir -p $(CACHE)
+	go test -coverprofile=$(CACHE)/cover.out -coverpkg=./... ./...
+	go tool cover -html=$(CACHE)/cover.out -o $(CACHE)/cover.html
+	@go tool cover -func=$(CACHE)/cover.out | tail -n 1
+
+.PHONY: tidy
+tidy: ## Tidy the go.mod files.
+	GOFLAGS= go mod tidy
+	cd bench && GOFLAGS= go mod tidy
+
+.PHONY: fmt
+fmt: $(LINT) ## Format the code as make lint wants it.
+	GOLANGCI_LINT_CACHE=$(CACHE)/golangci-lint $(LINT) fmt ./...
+	cd bench && GOLANGCI_LINT_CACHE=$(CACHE)/golangci-lint $(LINT) fmt ./...
+
+.PHONY: clean
+clean: ## Remove what was built, and the quick start's databases. Keeps .cache/.
+	rm -rf bin dist $(QUICKSTART)/.flamingock
+	rm -f $(QUICKSTART)/app.db $(QUICKSTART)/app.db-wal $(QUICKSTART)/app.db-shm $(QUICKSTART)/app.db-journal

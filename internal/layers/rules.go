@@ -1,0 +1,227 @@
+package layers
+
+// Module is the path of the module that the rules are about. Packages in the
+// table are named relative to it.
+const Module = "github.com/flamingock/flamingock-go"
+
+// Layer is one row of the table: the packages it speaks for and what their
+// production files may import directly. The standard library is free, except
+// for package testing and what is below it.
+type Layer struct {
+	// Packages are patterns: a path whose elements may be "*", and which may end
+	// in "/..." for everything at or below it. The first row that matches a
+	// package speaks for it. Packages under one pattern match that agree in all
+	// elements before "/..." belong together and may import each other.
+	Packages []string
+	// Own are patterns of this module's packages that may be imported.
+	Own []string
+	// Third are patterns of other modules' packages that may be imported.
+	Third []string
+	// ForTests marks packages that exist for tests: they may import package
+	// testing, and only their like may import them.
+	ForTests bool
+	// Why is printed with every violation.
+	Why string
+}
+
+// Reach forbids what packages may reach over any number of imports.
+type Reach struct {
+	From, Except []string
+	// Never are patterns: paths of this module relative to it, others in full.
+	Never []string
+	Why   string
+}
+
+const (
+	yamlLibrary  = "github.com/goccy/go-yaml/..."
+	sqliteDriver = "modernc.org/sqlite/..."
+	backoff      = "github.com/cenkalti/backoff/v5"
+	fileLock     = "github.com/gofrs/flock"
+	awsSDK       = "github.com/aws/aws-sdk-go-v2/..."
+	awsSmithy    = "github.com/aws/smithy-go/..."
+	awsLambda    = "github.com/aws/aws-lambda-go/..."
+	anyModule    = "..."
+)
+
+// otelAPI is the OpenTelemetry API without its SDK and exporters.
+var otelAPI = []string{
+	"go.opentelemetry.io/otel",
+	"go.opentelemetry.io/otel/attribute/...",
+	"go.opentelemetry.io/otel/codes",
+	"go.opentelemetry.io/otel/metric/...",
+	"go.opentelemetry.io/otel/propagation",
+	"go.opentelemetry.io/otel/trace/...",
+}
+
+// drivers are the SDKs and database drivers this project uses, or is likely to
+// meet: what the core must not reach.
+var drivers = []string{
+	awsSDK, awsSmithy, awsLambda, sqliteDriver,
+	"github.com/jackc/pgx/...", "github.com/go-sql-driver/mysql/...", "go.mongodb.org/mongo-driver/...",
+	"github.com/twmb/franz-go/...", "github.com/rabbitmq/amqp091-go/...", "go.opentelemetry.io/otel/sdk/...",
+	"go.opentelemetry.io/otel/exporters/...", "google.golang.org/grpc/...",
+}
+
+// Rules is section 2 of docs/design.md as data.
+var Rules = Table{
+	Layers: []Layer{
+		{
+			Packages: []string{"core"},
+			Why:      "core holds the words of the domain: the standard library only",
+		},
+		{
+			Packages: []string{"core/plan"},
+			Own:      []string{"core"},
+			Why:      "the planner is pure: core only",
+		},
+		{
+			Packages: []string{"core/run"},
+			Own:      []string{"core", "core/plan"},
+			Third:    append([]string{backoff}, otelAPI...),
+			Why:      "the Runner knows core, core/plan, a back-off and the OpenTelemetry API",
+		},
+		{
+			Packages: []string{"core/internal/strictyaml"},
+			Own:      []string{"core"},
+			Third:    []string{yamlLibrary},
+			Why:      "the strict decoder knows core and the YAML library",
+		},
+		{
+			Packages: []string{"core/template", "core/config"},
+			Own:      []string{"core", "core/internal/strictyaml"},
+			Third:    []string{yamlLibrary},
+			Why:      "the loaders know core, the strict decoder and the YAML library",
+		},
+		{
+			Packages: []string{"core/filestore/..."},
+			Own:      []string{"core"},
+			Third:    []string{sqliteDriver, fileLock},
+			Why:      "the embedded audit store knows core, SQLite and the file lock",
+		},
+		{
+			Packages: []string{"core/memstore"},
+			Own:      []string{"core"},
+			ForTests: true,
+			Why:      "the audit store in memory, for tests, knows core only",
+		},
+		{
+			Packages: []string{"core/storetest", "core/targettest", "core/changetest"},
+			Own:      []string{"core", "core/plan", "core/run", "core/template", "core/config", "core/filestore", "core/memstore", "core/storetest"},
+			Third:    []string{"github.com/google/go-cmp/...", "pgregory.net/rapid", "github.com/anishathalye/porcupine", "go.uber.org/goleak"},
+			ForTests: true,
+			Why:      "a conformance suite knows the core and test libraries, never an adapter",
+		},
+		{
+			Packages: []string{"dynamo/..."},
+			Own:      []string{"core", "internal/awsclient"},
+			Third:    []string{awsSDK, awsSmithy},
+			Why:      "the audit store on DynamoDB knows core and the AWS SDK",
+		},
+		{
+			Packages: []string{"targets/all", "targets/aws"},
+			Own:      []string{"core", "targets/*"},
+			Why:      "a list names target systems and does nothing else",
+		},
+		{
+			Packages: []string{"targets/sqltarget/..."},
+			Own:      []string{"core", "core/template"},
+			Why:      "the base of the SQL family has no driver",
+		},
+		{
+			Packages: []string{"targets/*/..."},
+			Own:      []string{"core", "core/template", "targets/sqltarget/...", "internal/awsclient"},
+			Third:    []string{anyModule}, // its own client
+			Why:      "a target system knows core, its base and its own client, never another adapter",
+		},
+		{
+			Packages: []string{"internal/awsclient"},
+			Own:      []string{"core"},
+			Third:    []string{awsSDK, awsSmithy},
+			Why:      "the maker of AWS clients knows the AWS SDK",
+		},
+		{
+			Packages: []string{"events"},
+			Third:    []string{awsLambda},
+			Why:      "decoding of trigger events needs no more than their types",
+		},
+		{
+			Packages: []string{"internal/app/..."},
+			Own:      []string{"core", "core/plan", "core/run", "core/template", "core/config", "core/filestore", "dynamo", "internal/awsclient"},
+			Third:    []string{"go.opentelemetry.io/..."},
+			Why:      "the wiring gets its target systems from the Program; it must not choose them",
+		},
+		{
+			Packages: []string{"container/cli/..."},
+			Own:      []string{"core", "core/plan", "core/run", "core/template", "core/config", "core/filestore", "dynamo", "internal/app/..."},
+			Third:    []string{"github.com/spf13/cobra/...", "github.com/spf13/pflag", "github.com/mattn/go-isatty", "golang.org/x/term", "golang.org/x/sys/..."},
+			Why:      "users compile their own binary around the command line: it gets target systems from the Program",
+		},
+		{
+			Packages: []string{"lambda/handler/..."},
+			Own:      []string{"core", "core/plan", "core/run", "core/template", "core/config", "core/filestore", "dynamo", "events", "internal/app/...", "internal/awsclient"},
+			Third:    []string{awsLambda, awsSDK, awsSmithy},
+			Why:      "users compile their own function around the handler: it gets target systems from the Program",
+		},
+		{
+			Packages: []string{"container"},
+			Own:      []string{"core", "container/cli", "targets/all", "targets/aws"},
+			Why:      "a main is one call with a Program",
+		},
+		{
+			Packages: []string{"lambda"},
+			Own:      []string{"core", "lambda/handler", "targets/all", "targets/aws"},
+			Why:      "a main is one call with a Program",
+		},
+		{
+			Packages: []string{"internal/layers", "internal/testreport"},
+			Why:      "the tools of the build need the standard library only",
+		},
+		{
+			Packages: []string{"localstack-tests/..."},
+			Own:      []string{"..."},
+			Third:    []string{anyModule},
+			ForTests: true,
+			Why:      "tests against real endpoints may know everything",
+		},
+		{
+			Packages: []string{"examples/..."},
+			Own:      []string{"core", "core/run", "core/filestore", "dynamo", "targets/*", "container/cli", "lambda/handler"},
+			Third:    []string{anyModule},
+			Why:      "an example uses what a user of the module can use",
+		},
+	},
+	Reaches: []Reach{
+		{
+			From:   []string{"core/..."},
+			Except: []string{"core/filestore/...", "core/storetest", "core/targettest", "core/changetest"},
+			Never:  append([]string{"dynamo/...", "targets/...", "internal/..."}, drivers...),
+			Why:    "nothing under core reaches an SDK or a driver, core/filestore's database aside",
+		},
+		{
+			From:  []string{"core/run"},
+			Never: []string{"core/filestore/...", yamlLibrary, fileLock},
+			Why:   "a user who imports core/run gets no database and no file format with it",
+		},
+		{
+			From:  []string{"core/filestore/..."},
+			Never: []string{"dynamo/...", "targets/...", "internal/...", awsSDK, "go.opentelemetry.io/..."},
+			Why:   "the embedded audit store brings SQLite and nothing else",
+		},
+		{
+			From:   []string{"targets/*/..."},
+			Except: []string{"targets/all", "targets/aws"},
+			Never:  []string{"core/run", "core/filestore/...", "dynamo/...", "internal/app/...", "container/...", "lambda/..."},
+			Why:    "a target system does not know who runs it, nor where history is kept",
+		},
+		{
+			From:  []string{"dynamo/..."},
+			Never: []string{"targets/...", "core/filestore/...", "internal/app/..."},
+			Why:   "an audit store does not know target systems",
+		},
+		{
+			From:  []string{"internal/app/...", "container/cli/...", "lambda/handler/..."},
+			Never: []string{"targets/..."},
+			Why:   "whoever compiles a program of their own must not get target systems they did not choose",
+		},
+	},
+}

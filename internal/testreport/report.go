@@ -1,0 +1,216 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// notApplicable begins the skip message of a test that lacks nothing.
+const notApplicable = "does not apply: "
+
+// report collects what the tests say.
+type report struct {
+	out    io.Writer
+	output map[string][]string // of tests under way, by package and name
+	// passed, failed and skipped count tests and subtests.
+	passed, failed, skipped int
+	// idle counts the skipped that do not apply.
+	idle int
+	// brokenPackages failed without a failing test: they did not build, or crashed.
+	brokenPackages []string
+	failedSteps    []string
+	lacks          map[string][]string // reason -> what was skipped for it
+}
+
+func newReport(out io.Writer) *report {
+	return &report{out: &sharedWriter{w: out}, output: map[string][]string{}, lacks: map[string][]string{}}
+}
+
+// sharedWriter serves this process and the copying of a child's standard error.
+type sharedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (s *sharedWriter) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.w.Write(b)
+}
+
+// lacking records something that was left out, and how to get it.
+func (r *report) lacking(what, reason string) {
+	if !slices.Contains(r.lacks[reason], what) {
+		r.lacks[reason] = append(r.lacks[reason], what)
+	}
+}
+
+// step runs f and prints how long it took.
+func (r *report) step(name, dir string, f func() error) {
+	if dir != "." {
+		name += " in " + dir
+	}
+	r.printf("== %s\n", name)
+	start := time.Now()
+	err := f()
+	word := "done"
+	if err != nil {
+		word = "FAILED"
+		r.failedSteps = append(r.failedSteps, name+": "+err.Error())
+	}
+	r.printf("== %s: %s in %s\n", name, word, time.Since(start).Round(100*time.Millisecond))
+}
+
+// event is one line of go test -json.
+type event struct {
+	Action, Package, ImportPath, Test, Output, FailedBuild string
+}
+
+// read follows the output of go test -json.
+func (r *report) read(in io.Reader) error {
+	failing := map[string]bool{} // packages with a failed test
+	for lines := bufio.NewReader(in); ; {
+		line, err := lines.ReadString('\n')
+		var e event
+		if line == "" {
+		} else if json.Unmarshal([]byte(line), &e) != nil {
+			r.printf("%s", line) // not from the test runner: pass it on
+		} else if e.Test != "" {
+			r.test(e, failing)
+		} else {
+			r.pkg(e, failing)
+		}
+		if err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
+func (r *report) test(e event, failing map[string]bool) {
+	key := e.Package + " " + e.Test
+	switch e.Action {
+	case "output":
+		r.output[key] = append(r.output[key], e.Output)
+		return
+	case "pass":
+		r.passed++
+	case "fail":
+		r.failed++
+		failing[e.Package] = true
+		for _, line := range r.output[key] {
+			if !strings.HasPrefix(line, "=== ") {
+				r.printf("%s", line)
+			}
+		}
+	case "skip":
+		r.skipped++
+		reason := skipReason(r.output[key])
+		if strings.HasPrefix(reason, notApplicable) {
+			r.idle++
+		} else {
+			r.lacking(shortPackage(e.Package)+"."+e.Test, reason)
+		}
+	default:
+		return
+	}
+	delete(r.output, key)
+}
+
+func (r *report) pkg(e event, failing map[string]bool) {
+	switch e.Action {
+	case "output", "build-output":
+		if e.Output != "PASS\n" {
+			r.printf("%s", e.Output)
+		}
+	case "fail":
+		if !failing[e.Package] {
+			r.brokenPackages = append(r.brokenPackages, e.Package)
+		}
+	}
+}
+
+var position = regexp.MustCompile(`^\s*[\w.-]+\.go:\d+: `)
+
+// skipReason finds the message of a skip in a test's output.
+func skipReason(output []string) string {
+	var message []string
+	for _, line := range output {
+		text := strings.TrimSpace(line)
+		if strings.HasPrefix(text, "=== ") || strings.HasPrefix(text, "--- ") || text == "" {
+			continue
+		}
+		if p := position.FindString(line); p != "" {
+			message = nil // the last message is the skip's, earlier ones are logs
+			text = strings.TrimSpace(line[len(p):])
+		}
+		message = append(message, text)
+	}
+	if len(message) == 0 {
+		return "the test does not say why"
+	}
+	return strings.Join(message, " ")
+}
+
+func shortPackage(path string) string {
+	if i := strings.LastIndex(path, "flamingock-go/"); i >= 0 {
+		return path[i+len("flamingock-go/"):]
+	}
+	return path
+}
+
+// finish prints the summary and reports whether all is well.
+func (r *report) finish(requireAll bool) bool {
+	r.printf("\n")
+	for _, s := range r.failedSteps {
+		r.printf("FAILED  %s\n", s)
+	}
+	for _, p := range r.brokenPackages {
+		r.printf("FAILED  %s did not build, or ended before its tests did\n", p)
+	}
+	if len(r.lacks) > 0 {
+		r.printf("Skipped, and how to get it:\n")
+		for _, reason := range sortedKeys(r.lacks) {
+			r.printf("  %s\n    %s\n", abbreviate(r.lacks[reason]), reason)
+		}
+	}
+	if r.idle > 0 {
+		r.printf("Skipped because they do not apply here: %d\n", r.idle)
+	}
+	ok := r.failed == 0 && len(r.brokenPackages) == 0 && len(r.failedSteps) == 0
+	if requireAll && len(r.lacks) > 0 {
+		r.printf("FAILED  FLAMINGOCK_TEST_REQUIRE=all does not allow skips\n")
+		ok = false
+	}
+	r.printf("%d passed, %d failed, %d skipped\n", r.passed, r.failed+len(r.brokenPackages), r.skipped)
+	return ok
+}
+
+// printf ignores write errors: there is nowhere else to say so.
+func (r *report) printf(format string, args ...any) { _, _ = fmt.Fprintf(r.out, format, args...) }
+
+func sortedKeys(m map[string][]string) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// abbreviate lists the first few of many names.
+func abbreviate(names []string) string {
+	const shown = 3
+	if len(names) <= shown {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
+}
