@@ -54,6 +54,9 @@ type Template struct {
 	Compile func(Payload) (Step, error)
 	// Probe compiles the change's probe from all its apply payloads. Nil: none.
 	Probe func([]Payload) (Probe, error)
+	// CustomProbe compiles the `probe:` of a change file, which then replaces what
+	// Probe gives. Nil: the template takes none, and one in a file is a fault.
+	CustomProbe func(Payload) (Probe, error)
 }
 
 // Payload is one apply or rollback payload of a change file.

@@ -196,7 +196,7 @@ func (r *Runner) acquire(ctx context.Context, exec string, snap core.Snapshot, i
 		h.cancel(nil)
 		return h, h.leave()
 	}
-	h.start()
+	h.start(ctx)
 	r.o.Events(Acquired{ExecutionID: exec, Token: h.lease.Token, Takeover: takeover, From: snap.Head.Holder})
 	if h.tookOver {
 		if err := h.reload(); err != nil {

@@ -95,6 +95,9 @@ func (x *execution) run(ctx context.Context) error {
 		return err
 	}
 	x.held, x.h, x.token = true, h, h.lease.Token
+	// Also when a target system's client panics: who no longer works must not go
+	// on renewing.
+	defer h.close()
 	err = x.work(h.ctx)
 	return errors.Join(append(x.failures, err)...)
 }

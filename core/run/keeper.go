@@ -28,10 +28,11 @@ type keeper struct {
 
 	released bool // set by the call that released; not used by the renewals
 
-	mu      sync.Mutex
-	anchor  time.Time // start of the first attempt of the last successful write
-	lost    bool
-	stop    chan struct{}
+	mu     sync.Mutex
+	anchor time.Time // start of the first attempt of the last successful write
+	lost   bool
+
+	stop    context.CancelFunc // ends the renewals
 	stopped chan struct{}
 }
 
@@ -47,32 +48,30 @@ func elapsed(from, to time.Time) time.Duration {
 	return max(to.Sub(from), to.Round(0).Sub(from.Round(0)))
 }
 
-func (k *keeper) start() {
-	k.stop, k.stopped = make(chan struct{}), make(chan struct{})
-	go k.renewLoop()
+// start begins the renewals. They end with close, not with the run's context: a
+// cancelled run holds its lease until its last record.
+func (k *keeper) start(ctx context.Context) {
+	ctx, k.stop = context.WithCancel(context.WithoutCancel(ctx))
+	k.stopped = make(chan struct{})
+	go k.renewLoop(ctx)
 }
 
 // close ends the renewals and waits until the last one is over. It may be called
-// twice.
+// more than once.
 func (k *keeper) close() {
-	k.mu.Lock()
-	select {
-	case <-k.stop:
-	default:
-		close(k.stop)
-	}
-	k.mu.Unlock()
+	k.stop()
 	<-k.stopped
 }
 
 // trustLeft says for how long the lease can still be trusted.
 func (k *keeper) trustLeft() time.Duration {
+	now := k.now()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.lost {
 		return 0
 	}
-	return k.duration - margin(k.duration) - elapsed(k.anchor, k.now())
+	return k.duration - margin(k.duration) - elapsed(k.anchor, now)
 }
 
 func (k *keeper) trustFrom(t time.Time) {
@@ -146,19 +145,13 @@ func (k *keeper) renew(ctx context.Context) error {
 
 // renewLoop renews at every third of the lease that passed without a write, and
 // ends the run when the trust ends.
-func (k *keeper) renewLoop() {
+func (k *keeper) renewLoop(ctx context.Context) {
 	defer close(k.stopped)
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	go func() {
-		<-k.stop
-		cancel()
-	}()
 	timer := time.NewTimer(k.duration / 3)
 	defer timer.Stop()
 	for {
 		select {
-		case <-k.stop:
+		case <-ctx.Done():
 			return
 		case <-timer.C:
 		}
@@ -177,6 +170,7 @@ func (k *keeper) renewLoop() {
 // lastChance is taken when the trust has ended while the process was not
 // running, or the clock jumped: one renewal, and the lease is lost without it.
 func (k *keeper) lastChance(ctx context.Context) error {
+	closing := ctx
 	ctx, cancel := context.WithTimeout(ctx, margin(k.duration)/2)
 	defer cancel()
 	err := k.lock(ctx)
@@ -184,20 +178,11 @@ func (k *keeper) lastChance(ctx context.Context) error {
 		err = k.renew(ctx)
 		k.unlock()
 	}
-	if err != nil && k.trustLeft() <= 0 && !k.closing() {
+	if err != nil && k.trustLeft() <= 0 && closing.Err() == nil {
 		k.setLost()
 		return err
 	}
 	return nil
-}
-
-func (k *keeper) closing() bool {
-	select {
-	case <-k.stop:
-		return true
-	default:
-		return false
-	}
 }
 
 // tryRenew renews once and says when to look again.

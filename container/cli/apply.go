@@ -1,0 +1,255 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/core/plan"
+	"github.com/flamingock/flamingock-go/core/run"
+)
+
+// selectFlags are the flags that narrow a plan or a run.
+type selectFlags struct {
+	stages, profiles, labels []string
+	to                       string
+	allowOutOfOrder          bool
+}
+
+func (s *selectFlags) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringSliceVar(&s.stages, "stage", nil, "only this `stage` (repeatable)")
+	f.StringVar(&s.to, "to", "", "up to and including the change with this `id`")
+	f.StringSliceVar(&s.profiles, "profile", nil, "an active `profile` (repeatable; replaces the configured ones)")
+	f.StringSliceVar(&s.labels, "label", nil, "only changes with this `label` (repeatable)")
+	f.BoolVar(&s.allowOutOfOrder, "allow-out-of-order", false, "admit new changes ordered before applied ones")
+}
+
+// config returns the selection, and puts what is configuration into flags.
+func (s *selectFlags) config(c *command) {
+	if len(s.profiles) > 0 {
+		c.setFlag("profiles", strings.Join(s.profiles, ","))
+	}
+}
+
+func (c *command) setFlag(key, value string) {
+	if c.flags == nil {
+		c.flags = map[string]string{}
+	}
+	c.flags[key] = value
+}
+
+func (s *selectFlags) selection(c *command) plan.Selection {
+	return plan.Selection{Stages: s.stages, To: s.to, Labels: s.labels, Profiles: c.app.Config.Profiles, AllowOutOfOrder: s.allowOutOfOrder}
+}
+
+func (c *command) applyCommand() *cobra.Command {
+	var sel selectFlags
+	var lockWait, timeout string
+	cmd := &cobra.Command{
+		Use:   "apply",
+		Short: "Apply the pending changes",
+		Long: `Apply runs every pending change in order, each under the lock and recorded before and after.
+With nothing pending it takes no lock and writes nothing. It waits while another execution
+holds the lock. The first SIGINT or SIGTERM stops it in good order, the second at once.`,
+		Example: "  flamingock apply\n  flamingock apply --to create-orders --output json",
+		Args:    cobra.NoArgs,
+	}
+	sel.add(cmd)
+	cmd.Flags().StringVar(&lockWait, "lock-wait", "", "how long to wait for the lock, such as 30s; 0s: not at all (default lock.wait)")
+	cmd.Flags().StringVar(&timeout, "timeout", "", "stop in good order before this `time` has passed, such as 5m")
+	cmd.RunE = c.do("apply", func(ctx context.Context, _ []string) error {
+		sel.config(c)
+		if lockWait != "" {
+			c.setFlag("lock.wait", lockWait)
+		}
+		if timeout != "" {
+			d, err := time.ParseDuration(timeout)
+			if err != nil || d <= 0 {
+				return &core.UsageError{Reason: "--timeout must be a time such as 90s or 5m"}
+			}
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, d)
+			defer cancel()
+		}
+		return c.apply(ctx, &sel)
+	})
+	return cmd
+}
+
+func (c *command) apply(ctx context.Context, sel *selectFlags) error {
+	progress := c.newProgress()
+	defer progress.close()
+	if err := c.configure(progress.event); err != nil {
+		return err
+	}
+	if !c.app.Config.Enabled {
+		c.result(applyData{Status: run.NoChanges, Stages: []stageData{}}, func(p *printer) {
+			p.linef("Flamingock is switched off (enabled: false): nothing was done.")
+		})
+		return nil
+	}
+	if err := c.app.LoadChanges(); err != nil {
+		return err
+	}
+	if err := c.app.OpenStore(ctx, false); err != nil {
+		return err
+	}
+	r, err := c.app.Runner()
+	if err != nil {
+		return err
+	}
+	rep, err := r.Apply(ctx, run.ApplyOptions{Select: sel.selection(c), Stop: c.proc.Stop})
+	progress.close()
+	for _, d := range rep.Drift {
+		c.warn(string(d.Kind) + ": " + d.ChangeID + " " + d.Detail)
+	}
+	c.result(newApplyData(rep), func(p *printer) { printReport(p, rep, err) })
+	return err
+}
+
+// applyData is the JSON data of apply.
+type applyData struct {
+	Status      run.Status               `json:"status"`
+	Ledger      string                   `json:"ledger,omitempty"`
+	ExecutionID string                   `json:"executionId"`
+	Stages      []stageData              `json:"stages"`
+	Counts      map[run.ChangeStatus]int `json:"counts"`
+	Drift       []core.Drift             `json:"drift,omitempty"`
+}
+
+type stageData struct {
+	Name    string          `json:"name"`
+	Status  run.StageStatus `json:"status"`
+	Reason  string          `json:"reason,omitempty"`
+	Changes []changeData    `json:"changes"`
+}
+
+type changeData struct {
+	ChangeID   string           `json:"changeId"`
+	Status     run.ChangeStatus `json:"status"`
+	DurationMs int64            `json:"durationMs"`
+	TxType     core.TxType      `json:"txType,omitempty"`
+	Attempt    int              `json:"attempt,omitempty"`
+	Reason     string           `json:"reason,omitempty"`
+	Error      *string          `json:"error"`
+}
+
+func newApplyData(rep *run.Report) applyData {
+	d := applyData{Status: rep.Status, Ledger: rep.Ledger, ExecutionID: rep.ExecutionID, Counts: rep.Counts, Drift: rep.Drift, Stages: []stageData{}}
+	for _, st := range rep.Stages {
+		sd := stageData{Name: st.Name, Status: st.Status, Reason: st.Reason, Changes: []changeData{}}
+		for _, ch := range st.Changes {
+			cd := changeData{ChangeID: ch.ChangeID, Status: ch.Status, DurationMs: ch.Duration.Milliseconds(), TxType: ch.TxType, Attempt: ch.Attempt, Reason: ch.Reason}
+			if ch.Err != nil {
+				text := ch.Err.Error()
+				cd.Error = &text
+			}
+			sd.Changes = append(sd.Changes, cd)
+		}
+		d.Stages = append(d.Stages, sd)
+	}
+	return d
+}
+
+func printReport(p *printer, rep *run.Report, err error) {
+	if len(rep.Stages) == 0 {
+		return // it failed before anything could be said
+	}
+	done := rep.Counts[run.ChangeApplied] + rep.Counts[run.ChangeReconciled]
+	already := rep.Counts[run.ChangeAlreadyApplied]
+	if rep.Status == run.NoChanges {
+		if n := rep.Counts[run.ChangeSkipped]; n > 0 {
+			p.linef("Nothing to do: %s applied, %d filtered out (ledger %s).", plural(already, "change")+" already", n, rep.Ledger)
+			return
+		}
+		p.linef("Nothing to do: all %s of ledger %s are applied.", plural(already, "change"), rep.Ledger)
+		return
+	}
+	for _, st := range rep.Stages {
+		printStage(p, st)
+	}
+	var drift *core.DriftError
+	if errors.As(err, &drift) {
+		p.linef("Nothing was run.")
+		return
+	}
+	line := plural(done, "change") + " applied"
+	if already > 0 {
+		line += ", " + plural(already, "change") + " applied before"
+	}
+	for _, s := range []struct {
+		status run.ChangeStatus
+		words  string
+	}{
+		{run.ChangeFailed, "failed"}, {run.ChangeRolledBack, "failed and rolled back"}, {run.ChangeRollbackFailed, "failed with a failing rollback"},
+		{run.ChangeBlocked, "waiting for a person"}, {run.ChangeRunning, "being run by another execution"},
+		{run.ChangeNotReached, "not reached"}, {run.ChangeSkipped, "filtered out"},
+	} {
+		if n := rep.Counts[s.status]; n > 0 {
+			line += ", " + plural(n, "change") + " " + s.words
+		}
+	}
+	p.linef("%s: %s in %s (ledger %s).", p.paint(statusPaint(rep.Status), string(rep.Status)), line, short(rep.Duration), rep.Ledger)
+}
+
+func statusPaint(s run.Status) paint {
+	switch s {
+	case run.Success, run.NoChanges:
+		return green
+	case run.Incomplete:
+		return yellow
+	case run.Failed:
+	}
+	return red
+}
+
+func changePaint(s run.ChangeStatus) paint {
+	switch s {
+	case run.ChangeApplied, run.ChangeReconciled, run.ChangeAlreadyApplied:
+		return green
+	case run.ChangeFailed, run.ChangeRollbackFailed, run.ChangeBlocked:
+		return red
+	case run.ChangeRolledBack, run.ChangeRunning, run.ChangeNotReached:
+		return yellow
+	case run.ChangeSkipped:
+		return dim
+	}
+	return ""
+}
+
+// printStage prints a stage with the changes that something is to be said about.
+func printStage(p *printer, st run.StageReport) {
+	head := "stage " + st.Name + ": " + string(st.Status)
+	if st.Reason != "" {
+		head += " (" + oneLine(st.Reason) + ")"
+	}
+	p.linef("%s", p.paint(bold, head))
+	already := 0
+	for _, ch := range st.Changes {
+		if ch.Status == run.ChangeAlreadyApplied {
+			already++
+			continue
+		}
+		line := "  " + p.paint(changePaint(ch.Status), string(ch.Status)) + "  " + ch.ChangeID
+		switch ch.Status {
+		case run.ChangeApplied, run.ChangeRolledBack, run.ChangeFailed, run.ChangeRollbackFailed:
+			line += "  " + p.paint(dim, short(ch.Duration))
+		case run.ChangeAlreadyApplied, run.ChangeBlocked, run.ChangeNotReached, run.ChangeReconciled, run.ChangeRunning, run.ChangeSkipped:
+			if ch.Reason != "" {
+				line += "  " + oneLine(ch.Reason)
+			}
+		}
+		p.linef("%s", line)
+		if ch.Err != nil {
+			p.linef("      %s", strings.ReplaceAll(strings.TrimSpace(ch.Err.Error()), "\n", "\n      "))
+		}
+	}
+	if already > 0 {
+		p.linef("  %s", p.paint(dim, plural(already, "change")+" applied before"))
+	}
+}

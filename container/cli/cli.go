@@ -1,0 +1,236 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/core/run"
+	"github.com/flamingock/flamingock-go/internal/app"
+)
+
+// Main runs the command line over the process's arguments, environment and
+// streams, and ends the process. The first SIGINT or SIGTERM asks it to stop in
+// good order, the second ends it at once.
+func Main(p core.Program) {
+	stop := make(chan struct{})
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		signal.Stop(signals) // the next one has its default effect
+		close(stop)
+	}()
+	os.Exit(Run(context.Background(), p, Process{
+		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		LookupEnv: os.LookupEnv, Environ: os.Environ, Stop: stop,
+	}))
+}
+
+// Process is what a command line runs in.
+type Process struct {
+	Args           []string
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	// LookupEnv and Environ read the environment. Nil: it is empty.
+	LookupEnv func(string) (string, bool)
+	Environ   func() []string
+	// Stop asks for an end in good order when it is closed. Nil: nobody asks.
+	Stop <-chan struct{}
+}
+
+// Run runs one command line and returns its exit code: see design.md 5.
+func Run(ctx context.Context, p core.Program, proc Process) int {
+	if proc.LookupEnv == nil {
+		proc.LookupEnv = func(string) (string, bool) { return "", false }
+	}
+	if proc.Environ == nil {
+		proc.Environ = func() []string { return nil }
+	}
+	c := &command{program: p, proc: proc, began: time.Now()}
+	root := c.root()
+	root.SetArgs(proc.Args)
+	root.SetIn(proc.Stdin)
+	root.SetOut(proc.Stdout)
+	root.SetErr(proc.Stderr)
+	err := root.ExecuteContext(ctx)
+	if err != nil && !c.started {
+		// cobra's own: an unknown command or flag, wrong arguments.
+		var coded core.Coded
+		if !errors.As(err, &coded) {
+			err = &core.UsageError{Reason: err.Error(), Next: "see the commands with: " + c.name() + " --help"}
+		}
+	}
+	return c.finish(err)
+}
+
+// command is one call of the command line.
+type command struct {
+	program core.Program
+	proc    Process
+	began   time.Time
+
+	configPath string
+	ledger     string
+	output     string
+	logLevel   string
+	quiet      bool
+	yes        bool
+	noColor    bool
+	flags      map[string]string // configuration given by flags of the command
+
+	started   bool   // a command's own function was reached
+	operation string // for the JSON document
+	printed   bool   // the JSON document is out
+	data      any
+	app       *app.App
+}
+
+func (c *command) name() string {
+	if c.program.Name != "" {
+		return c.program.Name
+	}
+	return "flamingock"
+}
+
+func (c *command) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   c.name(),
+		Short: "Apply versioned, audited changes to the systems that an application depends on",
+		Long: `Flamingock applies changes as code: versioned, ordered, audited, each executed exactly
+once on its target system, under a lock, with a recovery strategy when something fails.
+
+It reads ` + "flamingock.yaml" + ` in the current directory, or the file named with --config.
+Every setting can also be given in the environment: FLAMINGOCK_LOCK_WAIT=1m is lock.wait.
+
+Exit codes: 0 done or nothing to do; 64 usage; 65 changes invalid, or drift; 69 audit store
+or target system unavailable; 70 a change failed; 75 locked, or stopped in time: try again;
+77 permission denied; 78 configuration invalid; 79 a person must resolve an issue; 80 pending.`,
+		Example:       "  flamingock plan\n  flamingock apply\n  flamingock issue list",
+		SilenceErrors: true, SilenceUsage: true,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	if c.name() != "flamingock" {
+		root.Example = strings.ReplaceAll(root.Example, "flamingock", c.name())
+	}
+	f := root.PersistentFlags()
+	f.StringVarP(&c.configPath, "config", "c", "", "configuration `file` (FLAMINGOCK_CONFIG; default ./flamingock.yaml)")
+	f.StringVar(&c.ledger, "ledger", "", "the `name` of the history (FLAMINGOCK_LEDGER)")
+	f.StringVarP(&c.output, "output", "o", "text", "`format` of the result: text or json")
+	f.StringVar(&c.logLevel, "log-level", "info", "least `level` that is logged: debug, info, warn or error")
+	f.BoolVarP(&c.quiet, "quiet", "q", false, "no progress, only the result and errors")
+	f.BoolVarP(&c.yes, "yes", "y", false, "do not ask for confirmation")
+	f.BoolVar(&c.noColor, "no-color", false, "no colours (NO_COLOR)")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &core.UsageError{Reason: err.Error(), Next: "see the flags with: " + cmd.CommandPath() + " --help"}
+	})
+	root.AddCommand(c.applyCommand(), c.planCommand(), c.statusCommand(), c.validateCommand(), c.auditCommand(), c.issueCommand(),
+		c.lockCommand(), c.configCommand(), c.versionCommand())
+	root.InitDefaultCompletionCmd()
+	return root
+}
+
+// do wraps a command's function: it checks the global flags, notes the operation
+// and closes what was opened.
+func (c *command) do(operation string, f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		c.started, c.operation = true, operation
+		if err := c.checkGlobal(); err != nil {
+			return err
+		}
+		err := f(cmd.Context(), args)
+		if c.app != nil {
+			if cerr := c.app.Close(); cerr != nil {
+				err = errors.Join(err, fmt.Errorf("closing: %w", cerr))
+			}
+		}
+		return err
+	}
+}
+
+func (c *command) checkGlobal() error {
+	if c.output != "text" && c.output != "json" {
+		return &core.UsageError{Reason: fmt.Sprintf("--output %q is neither text nor json", c.output)}
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.logLevel)); err != nil {
+		return &core.UsageError{Reason: fmt.Sprintf("--log-level %q is not debug, info, warn or error", c.logLevel)}
+	}
+	if c.configPath == "" {
+		c.configPath, _ = c.proc.LookupEnv("FLAMINGOCK_CONFIG")
+	}
+	if _, off := c.proc.LookupEnv("NO_COLOR"); off {
+		c.noColor = true
+	}
+	return nil
+}
+
+// configure reads the configuration.
+func (c *command) configure(events func(run.Event)) error {
+	if c.flags == nil {
+		c.flags = map[string]string{}
+	}
+	if c.ledger != "" {
+		c.flags["ledger"] = c.ledger
+	}
+	a, err := app.New(app.Options{
+		Program: c.program, ConfigPath: c.configPath, Flags: c.flags, LookupEnv: c.proc.LookupEnv, Environ: c.proc.Environ,
+		Trigger: core.Trigger{Kind: "cli"}, Events: events,
+	})
+	if err != nil {
+		return err
+	}
+	c.app = a
+	for _, w := range a.Config.Warnings {
+		c.warn(w)
+	}
+	return nil
+}
+
+// openRunner configures, loads the changes, opens the audit store, and makes the
+// Runner.
+func (c *command) openRunner(ctx context.Context, readOnly bool, events func(run.Event)) (*run.Runner, error) {
+	if err := c.configure(events); err != nil {
+		return nil, err
+	}
+	if err := c.app.LoadChanges(); err != nil {
+		return nil, err
+	}
+	if err := c.app.OpenStore(ctx, readOnly); err != nil {
+		return nil, err
+	}
+	return c.app.Runner()
+}
+
+// stoppable returns a context that ends when the process is asked to stop: for
+// commands that have nothing to bring to a good end.
+func (c *command) stoppable(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	if c.proc.Stop != nil {
+		go func() {
+			select {
+			case <-c.proc.Stop:
+				cancel(&core.InterruptedError{Reason: "asked to stop"})
+			case <-ctx.Done():
+			}
+		}()
+	}
+	return ctx, func() { cancel(nil) }
+}
+
+func isTerminal(w any) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

@@ -1,0 +1,210 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/flamingock/flamingock-go/core"
+)
+
+// document is what --output json prints, for every command.
+type document struct {
+	Success    bool           `json:"success"`
+	Operation  string         `json:"operation"`
+	Timestamp  string         `json:"timestamp"`
+	DurationMs int64          `json:"durationMs"`
+	Data       any            `json:"data"`
+	Error      *documentError `json:"error"`
+}
+
+type documentError struct {
+	Code      core.Code    `json:"code"`
+	Message   string       `json:"message"`
+	Hint      string       `json:"hint"`
+	Retryable bool         `json:"retryable"`
+	Faults    []core.Fault `json:"faults,omitempty"`
+}
+
+// result prints a command's result: the data as JSON, or text made by f.
+func (c *command) result(data any, f func(p *printer)) {
+	c.data = data
+	if c.output == "json" {
+		return // printed by finish, together with the error
+	}
+	p := &printer{color: c.color()}
+	f(p)
+	_, _ = c.proc.Stdout.Write(p.Bytes()) // nobody to tell
+}
+
+// finish prints the error, or the JSON document, and returns the exit code.
+func (c *command) finish(err error) int {
+	code := core.CodeOf(err)
+	message, hint := "", ""
+	if err != nil {
+		message, hint = c.redact(err.Error()), c.redact(core.HintOf(err))
+	}
+	if c.output == "json" && (c.started || err != nil) {
+		doc := document{
+			Success: err == nil, Operation: c.operation, Timestamp: c.began.UTC().Format(time.RFC3339Nano),
+			DurationMs: time.Since(c.began).Milliseconds(), Data: c.data,
+		}
+		if err != nil {
+			doc.Error = &documentError{Code: code, Message: message, Hint: hint, Retryable: code.Retryable(), Faults: faultsOf(err)}
+		}
+		c.printJSON(doc)
+	} else if err != nil {
+		p := &printer{color: !c.noColor && isTerminal(c.proc.Stderr)}
+		p.linef("%s %s", p.paint(red, "error ("+string(code)+"):"), message)
+		if hint != "" {
+			p.linef("%s %s", p.paint(bold, "what to do:"), hint)
+		}
+		_, _ = c.proc.Stderr.Write(p.Bytes()) // nobody to tell
+	}
+	return code.Exit()
+}
+
+func faultsOf(err error) []core.Fault {
+	var v *core.ValidationError
+	var f *core.ConfigFaults
+	switch {
+	case errors.As(err, &v):
+		return v.Faults
+	case errors.As(err, &f):
+		return f.Faults
+	}
+	return nil
+}
+
+func (c *command) redact(s string) string {
+	if c.app == nil {
+		return s
+	}
+	return c.app.Secrets.Redact(s)
+}
+
+func (c *command) printJSON(doc document) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(doc); err != nil {
+		doc.Data, doc.Success = nil, false
+		doc.Error = &documentError{Code: core.CodeInternal, Message: err.Error()}
+		b.Reset()
+		_ = enc.Encode(doc) // strings and numbers only
+	}
+	_, _ = c.proc.Stdout.Write(b.Bytes()) // nobody to tell
+}
+
+// warn tells people on stderr, or the log when the output is for programs.
+func (c *command) warn(text string) {
+	text = c.redact(text)
+	if c.output == "json" {
+		c.logger().Warn(text)
+		return
+	}
+	p := &printer{color: !c.noColor && isTerminal(c.proc.Stderr)}
+	p.linef("%s %s", p.paint(yellow, "warning:"), text)
+	_, _ = c.proc.Stderr.Write(p.Bytes()) // nobody to tell
+}
+
+// logger writes to stderr: JSON unless that is a terminal.
+func (c *command) logger() *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.logLevel)) // was checked
+	if c.quiet {
+		level = max(level, slog.LevelWarn)
+	}
+	o := &slog.HandlerOptions{Level: level}
+	if isTerminal(c.proc.Stderr) {
+		return slog.New(slog.NewTextHandler(c.proc.Stderr, o))
+	}
+	return slog.New(slog.NewJSONHandler(c.proc.Stderr, o))
+}
+
+func (c *command) color() bool { return !c.noColor && isTerminal(c.proc.Stdout) }
+
+// printer collects text output.
+type printer struct {
+	bytes.Buffer
+	color bool
+}
+
+type paint string
+
+const (
+	red    paint = "31"
+	green  paint = "32"
+	yellow paint = "33"
+	cyan   paint = "36"
+	bold   paint = "1"
+	dim    paint = "2"
+)
+
+func (p *printer) paint(c paint, s string) string {
+	if !p.color || c == "" {
+		return s
+	}
+	return "\x1b[" + string(c) + "m" + s + "\x1b[0m"
+}
+
+func (p *printer) linef(format string, args ...any) { fmt.Fprintf(p, format+"\n", args...) }
+
+// table prints rows in aligned columns; the first row is the head.
+func (p *printer) table(rows [][]string) {
+	var b bytes.Buffer
+	w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
+	for _, r := range rows {
+		for i := range r {
+			r[i] = oneLine(r[i])
+		}
+		fmt.Fprintln(w, strings.Join(r, "\t"))
+	}
+	_ = w.Flush() // a buffer does not fail
+	for i, line := range strings.Split(strings.TrimRight(b.String(), "\n"), "\n") {
+		line = strings.TrimRight(line, " ")
+		if i == 0 {
+			line = p.paint(bold, line)
+		}
+		p.linef("%s", line)
+	}
+}
+
+// oneLine keeps what comes from files and servers from breaking a line or
+// steering a terminal.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t' || r == '\r':
+			return ' '
+		case r < ' ' || r == 0x7f:
+			return -1
+		}
+		return r
+	}, s)
+}
+
+func short(d time.Duration) string {
+	switch {
+	case d >= time.Minute:
+		return d.Round(time.Second).String()
+	case d >= time.Second:
+		return d.Round(10 * time.Millisecond).String()
+	case d >= time.Millisecond:
+		return d.Round(time.Millisecond).String()
+	}
+	return d.Round(10 * time.Microsecond).String()
+}
+
+func plural(n int, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %ss", n, one)
+}

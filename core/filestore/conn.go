@@ -1,0 +1,173 @@
+package filestore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+)
+
+// conn is one connection with its statements kept. It serves one goroutine at a
+// time: who wants it takes it first.
+type conn struct {
+	db    *sql.DB
+	sql   *sql.Conn
+	turn  chan struct{} // holds one element while the connection is free
+	stmts map[string]*sql.Stmt
+}
+
+// access says how a connection opens the file.
+type access string
+
+const (
+	readWrite access = "mode=rwc"
+	readOnly  access = "mode=ro"
+	// frozen reads a file whose directory cannot hold SQLite's log, and that has
+	// none: nobody is writing then.
+	frozen access = "mode=ro&immutable=1"
+)
+
+// dsn names the file so that no character of its path has a meaning.
+func (s *Store) dsn(a access) (string, error) {
+	abs, err := filepath.Abs(s.path)
+	if err != nil {
+		return "", err
+	}
+	p := filepath.ToSlash(abs)
+	if !strings.HasPrefix(p, "/") {
+		p = "/" + p // C:/…
+	}
+	q := []string{
+		string(a), "_error_rc=1", "_defensive=1",
+		fmt.Sprintf("_pragma=busy_timeout(%d)", s.opts.BusyTimeout.Milliseconds()),
+		"_pragma=synchronous(FULL)", "_pragma=trusted_schema(OFF)", "_pragma=cell_size_check(ON)",
+	}
+	if s.opts.maxPages > 0 {
+		q = append(q, fmt.Sprintf("_pragma=max_page_count(%d)", s.opts.maxPages))
+	}
+	return (&url.URL{Scheme: "file", Path: p, RawQuery: strings.Join(q, "&")}).String(), nil
+}
+
+func (s *Store) connect(ctx context.Context, a access) (*conn, error) {
+	dsn, err := s.dsn(a)
+	if err != nil {
+		return nil, s.fault("open", err)
+	}
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, s.fault("open", err)
+	}
+	db.SetMaxOpenConns(1)
+	c := &conn{db: db, turn: make(chan struct{}, 1), stmts: map[string]*sql.Stmt{}}
+	if c.sql, err = db.Conn(ctx); err != nil {
+		_ = db.Close() // the reason is err
+		return nil, s.fault("open", err)
+	}
+	c.turn <- struct{}{}
+	return c, nil
+}
+
+// prepare returns the statement, kept from its first use on.
+func (c *conn) prepare(query string) (*sql.Stmt, error) {
+	if st, ok := c.stmts[query]; ok {
+		return st, nil
+	}
+	st, err := c.sql.PrepareContext(context.Background(), query)
+	if err != nil {
+		return nil, err
+	}
+	c.stmts[query] = st
+	return st, nil
+}
+
+func (c *conn) exec(ctx context.Context, query string, args ...any) error {
+	st, err := c.prepare(query)
+	if err != nil {
+		return err
+	}
+	_, err = st.ExecContext(ctx, args...)
+	return err
+}
+
+func (c *conn) row(ctx context.Context, query string, args []any, dest ...any) error {
+	st, err := c.prepare(query)
+	if err != nil {
+		return err
+	}
+	return st.QueryRowContext(ctx, args...).Scan(dest...)
+}
+
+// each calls scan for every row.
+func (c *conn) each(ctx context.Context, query string, args []any, scan func(*sql.Rows) error) (err error) {
+	st, err := c.prepare(query)
+	if err != nil {
+		return err
+	}
+	rows, err := st.QueryContext(ctx, args...)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if cerr := rows.Close(); err == nil {
+			err = cerr
+		}
+	}()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// transact runs work under the file's write lock. ctx bounds the wait for the
+// lock; from there on the transaction takes its course, so that its outcome is
+// known: any error of work means that nothing was written.
+func (c *conn) transact(ctx context.Context, s *Store, op string, work func() error) error {
+	done := context.WithoutCancel(ctx)
+	if err := c.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+		// A wait that was cut short may still have got the lock.
+		_ = c.exec(done, "ROLLBACK") // usually "no transaction is active"
+		return s.fault(op, err)
+	}
+	err := work()
+	if err == nil {
+		err = c.exec(done, "COMMIT")
+	}
+	if err != nil {
+		_ = c.exec(done, "ROLLBACK") // SQLite has done it already after some errors
+		return s.fault(op, err)
+	}
+	return nil
+}
+
+// view runs work on one consistent state of the file.
+func (c *conn) view(ctx context.Context, s *Store, op string, work func() error) error {
+	done := context.WithoutCancel(ctx)
+	if err := c.exec(ctx, "BEGIN"); err != nil {
+		_ = c.exec(done, "ROLLBACK") // usually "no transaction is active"
+		return s.fault(op, err)
+	}
+	err := work()
+	if rerr := c.exec(done, "ROLLBACK"); err == nil { // nothing was written
+		err = rerr
+	}
+	return s.fault(op, err)
+}
+
+func (c *conn) close() error {
+	var first error
+	keep := func(err error) {
+		if first == nil {
+			first = err
+		}
+	}
+	for _, st := range c.stmts {
+		keep(st.Close())
+	}
+	keep(c.sql.Close())
+	keep(c.db.Close())
+	return first
+}

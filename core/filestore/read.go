@@ -1,0 +1,223 @@
+package filestore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/flamingock/flamingock-go/core"
+)
+
+const (
+	selectHead    = `SELECT head, crc FROM ledgers WHERE name = ?`
+	selectRecords = `SELECT id, seq, body, crc FROM changes WHERE ledger = ?`
+	selectEntries = `SELECT seq, body FROM entries WHERE ledger = ? AND seq > ? ORDER BY seq LIMIT ?`
+	selectChange  = `SELECT seq, body FROM entries WHERE ledger = ? AND change_id = ? AND seq > ? ORDER BY seq LIMIT ?`
+)
+
+// Load returns the ledger's head and the state of every change, as of one
+// moment. A state that this version does not know, or that does not fit the
+// head, is a *core.StoreError.
+func (s *Store) Load(ctx context.Context, ledger string) (core.Snapshot, error) {
+	snap := core.Snapshot{Records: map[string]core.Record{}}
+	if err := core.CheckLedger(ledger); err != nil {
+		return snap, err
+	}
+	err := s.reading(ctx, "load", func(c *conn) error {
+		snap.Records = map[string]core.Record{}
+		var err error
+		if snap.Head, err = s.head(ctx, c, ledger); err != nil {
+			return err
+		}
+		err = c.each(ctx, selectRecords, []any{ledger}, func(rows *sql.Rows) error {
+			var id, body string
+			var seq uint64
+			var crc int64
+			if err := rows.Scan(&id, &seq, &body, &crc); err != nil {
+				return err
+			}
+			r, err := decodeRecord(ledger, id, seq, body, crc)
+			if err != nil {
+				return s.corrupt(err)
+			}
+			snap.Records[id] = r
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		return s.addsUp(ledger, snap)
+	})
+	if err != nil {
+		return core.Snapshot{}, err
+	}
+	return snap, nil
+}
+
+// addsUp notices lost and left-over rows.
+func (s *Store) addsUp(ledger string, snap core.Snapshot) error {
+	var sum uint64
+	for id, r := range snap.Records {
+		if r.Seq > snap.Head.Seq {
+			return s.corrupt(fmt.Errorf("ledger %s: change %s is at entry %d, but the last entry is %d", ledger, id, r.Seq, snap.Head.Seq))
+		}
+		sum += r.Seq
+	}
+	if sum != snap.Head.Sum {
+		return s.corrupt(fmt.Errorf("ledger %s: the states of its %d changes add up to %d, and the head says %d", ledger, len(snap.Records), sum, snap.Head.Sum))
+	}
+	return nil
+}
+
+// head returns the zero Head for a ledger that does not exist.
+func (s *Store) head(ctx context.Context, c *conn, ledger string) (core.Head, error) {
+	var body string
+	var crc int64
+	err := c.row(ctx, selectHead, []any{ledger}, &body, &crc)
+	if errors.Is(err, sql.ErrNoRows) {
+		return core.Head{}, nil
+	}
+	if err != nil {
+		return core.Head{}, err
+	}
+	h, err := decodeHead(ledger, body, crc)
+	if err != nil {
+		return core.Head{}, s.corrupt(err)
+	}
+	return h, nil
+}
+
+// History returns entries in the order of their seq. It does not verify the
+// hashes: core.VerifyChain does, over all entries.
+func (s *Store) History(ctx context.Context, q core.HistoryQuery) (core.HistoryPage, error) {
+	var page core.HistoryPage
+	if err := core.CheckLedger(q.Ledger); err != nil {
+		return page, err
+	}
+	size := q.PageSize()
+	query, args := selectEntries, []any{q.Ledger, q.AfterSeq, size + 1}
+	if q.ChangeID != "" {
+		query, args = selectChange, []any{q.Ledger, q.ChangeID, q.AfterSeq, size + 1}
+	}
+	err := s.reading(ctx, "history", func(c *conn) error {
+		page = core.HistoryPage{}
+		return c.each(ctx, query, args, func(rows *sql.Rows) error {
+			var seq uint64
+			var body string
+			if err := rows.Scan(&seq, &body); err != nil {
+				return err
+			}
+			if len(page.Entries) == size { // the one more that was asked for
+				page.Next = page.Entries[size-1].Seq
+				return nil
+			}
+			e, err := decodeEntry(q.Ledger, seq, body)
+			if err != nil {
+				return s.corrupt(err)
+			}
+			page.Entries = append(page.Entries, e)
+			return nil
+		})
+	})
+	if err != nil {
+		return core.HistoryPage{}, err
+	}
+	return page, nil
+}
+
+// reading runs work on one consistent state. On a read-only store without a file
+// it does not run: what work would have filled stays empty.
+func (s *Store) reading(ctx context.Context, op string, work func(c *conn) error) error {
+	c, err := s.forReading(ctx)
+	if err != nil {
+		if s.opts.ReadOnly && isDenied(err) && s.noLog() {
+			return s.readingFrozen(ctx, op, work)
+		}
+		return err
+	}
+	if c == nil {
+		return nil
+	}
+	return s.use(ctx, c, op, func() error {
+		return c.view(ctx, s, op, func() error { return work(c) })
+	})
+}
+
+// forReading returns the connection for reading. A read-only store opens it when
+// the file is there, so that a report that is asked for again sees a store that
+// was made meanwhile; nil means that there is none.
+func (s *Store) forReading(ctx context.Context) (*conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, s.fault("open", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.closed:
+		return nil, s.shut("read")
+	default:
+	}
+	if s.reader != nil {
+		return s.reader, nil
+	}
+	c, err := s.connectExisting(ctx, readOnly)
+	if err == nil {
+		s.reader = c
+	}
+	return c, err
+}
+
+// connectExisting returns nil when there is no file, or an empty one.
+func (s *Store) connectExisting(ctx context.Context, a access) (*conn, error) {
+	if there, err := s.look(); err != nil || !there {
+		return nil, err
+	}
+	c, err := s.connect(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	state, err := s.inspect(ctx, c)
+	if err == nil && state == fileOurs {
+		return c, nil
+	}
+	if cerr := c.close(); err == nil {
+		err = s.fault("open", cerr)
+	}
+	return nil, err
+}
+
+// readingFrozen reads a file in a directory where SQLite may not put its log: a
+// read-only disk, or another user's directory. It opens the file for this one
+// call, and distrusts what it read if somebody has written meanwhile.
+func (s *Store) readingFrozen(ctx context.Context, op string, work func(c *conn) error) error {
+	before, err := os.Stat(s.path)
+	if err != nil {
+		return s.fault(op, err)
+	}
+	c, err := s.connectExisting(ctx, frozen)
+	if err != nil || c == nil {
+		return err
+	}
+	err = c.view(ctx, s, op, func() error { return work(c) })
+	if cerr := c.close(); err == nil {
+		err = s.fault(op, cerr)
+	}
+	after, serr := os.Stat(s.path)
+	if serr != nil || !s.noLog() || !os.SameFile(before, after) || before.Size() != after.Size() || !before.ModTime().Equal(after.ModTime()) {
+		return &core.UnavailableError{System: "audit store " + s.path, Err: errors.New("it was written while it was read without a lock")}
+	}
+	return err
+}
+
+func (s *Store) noLog() bool {
+	_, err := os.Stat(s.path + "-wal")
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+func isDenied(err error) bool {
+	var p *core.PermissionError
+	return errors.As(err, &p)
+}

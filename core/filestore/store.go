@@ -1,0 +1,192 @@
+package filestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/flamingock/flamingock-go/core"
+)
+
+var (
+	_ core.AuditStore = (*Store)(nil)
+	_ core.Presence   = (*Store)(nil)
+)
+
+// Options are the choices of Open. The zero value, and nil, are good.
+type Options struct {
+	// ReadOnly opens the store for reports: it creates nothing and refuses every
+	// write. A file that is not there is an empty store.
+	ReadOnly bool
+	// BusyTimeout is how long a call waits for another process's write. 0 means 10 s.
+	BusyTimeout time.Duration
+
+	maxPages int // of the file; tests fill the disk with it
+}
+
+// Store is an audit store in one file. It is safe for concurrent use, also by
+// several Stores and processes on the same file.
+type Store struct {
+	path   string
+	opts   Options
+	ident  os.FileInfo // of the file that was opened
+	writer *conn       // nil when ReadOnly
+
+	mu     sync.Mutex
+	reader *conn // of a read-only store: nil until the file is there
+	closed chan struct{}
+	once   sync.Once
+}
+
+// Open opens the store at path, and makes the file and its directory if they do
+// not exist. The errors are *core.StoreError, *core.UnavailableError,
+// *core.PermissionError and *core.ConfigError.
+func Open(ctx context.Context, path string, o *Options) (*Store, error) {
+	s := &Store{path: path, closed: make(chan struct{})}
+	if o != nil {
+		s.opts = *o
+	}
+	if s.opts.BusyTimeout <= 0 {
+		s.opts.BusyTimeout = 10 * time.Second
+	}
+	if path == "" {
+		return nil, &core.ConfigError{Key: "auditStore.file", Reason: "is empty", Next: "name a file, for example .flamingock/audit.db"}
+	}
+	if s.opts.ReadOnly {
+		// Look now, so that a damaged file is an error of Open here too.
+		if err := s.reading(ctx, "open", func(*conn) error { return nil }); err != nil {
+			_ = s.Close() // the reason is err
+			return nil, err
+		}
+		return s, nil
+	}
+	if err := s.open(ctx); err != nil {
+		_ = s.Close() // the reason is err
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return s.fault("open", err)
+	}
+	if _, err := s.look(); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(s.path), 0o755); err != nil {
+		return s.fault("open", err)
+	}
+	var err error
+	if s.writer, err = s.connect(ctx, readWrite); err != nil {
+		return err
+	}
+	state, err := s.inspect(ctx, s.writer)
+	if err != nil {
+		return err
+	}
+	if state == fileEmpty {
+		if err := s.create(ctx, s.writer); err != nil {
+			return err
+		}
+	}
+	if err := s.logAhead(ctx, s.writer); err != nil {
+		return err
+	}
+	// A file that cannot be written is found now, before a change begins.
+	if err := s.writer.transact(ctx, s, "open", func() error { return nil }); err != nil {
+		return err
+	}
+	if s.reader, err = s.connect(ctx, readWrite); err != nil {
+		return err
+	}
+	s.ident, err = os.Stat(s.path)
+	return s.fault("open", err)
+}
+
+// look reports whether there is something at the path that could be a store.
+func (s *Store) look() (bool, error) {
+	info, err := os.Stat(s.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, s.fault("open", err)
+	case info.IsDir():
+		return false, s.foreign(errors.New("it is a directory"))
+	case !info.Mode().IsRegular():
+		return false, s.foreign(fmt.Errorf("it is not a regular file (%s)", info.Mode().Type()))
+	}
+	return true, nil
+}
+
+// Close folds the log into the file, if no other process uses it, and gives
+// everything back. Calls after it fail; a second Close does nothing.
+func (s *Store) Close() error {
+	var err error
+	s.once.Do(func() {
+		close(s.closed)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		// The writer last: closing the last connection folds the log in.
+		for _, c := range []*conn{s.reader, s.writer} {
+			if c == nil {
+				continue
+			}
+			<-c.turn // whoever uses it finishes
+			if cerr := c.close(); err == nil {
+				err = s.fault("close", cerr)
+			}
+		}
+	})
+	return err
+}
+
+// use runs work with c taken.
+func (s *Store) use(ctx context.Context, c *conn, op string, work func() error) error {
+	if err := ctx.Err(); err != nil {
+		return s.fault(op, err)
+	}
+	select {
+	case <-s.closed:
+		return s.shut(op)
+	default:
+	}
+	select {
+	case <-c.turn:
+	case <-s.closed:
+		return s.shut(op)
+	case <-ctx.Done():
+		return s.fault(op, ctx.Err())
+	}
+	defer func() { c.turn <- struct{}{} }()
+	return work()
+}
+
+func (s *Store) shut(op string) error {
+	return fmt.Errorf("filestore: %s: the store %s is closed", op, s.path)
+}
+
+// writing runs work in a transaction under the file's write lock.
+func (s *Store) writing(ctx context.Context, op string, work func(c *conn) error) error {
+	if s.opts.ReadOnly {
+		return &core.StoreError{
+			Kind: core.StoreReadOnly, Store: s.path, Err: errors.New("it was opened for reading only"),
+			Next: "use a command that may write, or open the store without ReadOnly",
+		}
+	}
+	return s.use(ctx, s.writer, op, func() error {
+		return s.writer.transact(ctx, s, op, func() error {
+			// Commits to a file that is gone would be lost without a sign.
+			if info, err := os.Stat(s.path); errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(info, s.ident) {
+				return s.moved()
+			}
+			return work(s.writer)
+		})
+	})
+}

@@ -1,0 +1,122 @@
+package filestore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/flamingock/flamingock-go/core"
+)
+
+const (
+	selectHash = `SELECT hash FROM entries WHERE ledger = ? AND seq = ?`
+	selectSeq  = `SELECT seq FROM changes WHERE ledger = ? AND id = ?`
+	upsertHead = `INSERT INTO ledgers (name, head, crc) VALUES (?, ?, ?)
+		ON CONFLICT (name) DO UPDATE SET head = excluded.head, crc = excluded.crc`
+	upsertRecord = `INSERT INTO changes (ledger, id, seq, body, crc) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (ledger, id) DO UPDATE SET seq = excluded.seq, body = excluded.body, crc = excluded.crc`
+	insertEntry = `INSERT INTO entries (ledger, seq, change_id, hash, body) VALUES (?, ?, ?, ?, ?)`
+)
+
+// ledgerTx is one ledger inside a write transaction. The transaction has begun,
+// so it looks at no context.
+type ledgerTx struct {
+	s      *Store
+	c      *conn
+	ledger string
+	head   core.Head // as stored; changed by the methods, written by putHead
+}
+
+// change runs work on a ledger in one transaction. work reports whether there is
+// anything to write: the head is then written with a new rvn.
+func (s *Store) change(ctx context.Context, op, ledger string, work func(t *ledgerTx) (write bool, err error)) error {
+	if err := core.CheckLedger(ledger); err != nil {
+		return err
+	}
+	return s.writing(ctx, op, func(c *conn) error {
+		h, err := s.head(context.WithoutCancel(ctx), c, ledger)
+		if err != nil {
+			return err
+		}
+		t := &ledgerTx{s: s, c: c, ledger: ledger, head: h}
+		write, err := work(t)
+		if err != nil || !write {
+			return err
+		}
+		t.head.RVN++
+		return t.putHead()
+	})
+}
+
+// holds reports whether l is the lease as it is now.
+func (t *ledgerTx) holds(l core.Lease) bool {
+	return t.owned(l) && !t.head.Released
+}
+
+// owned reports whether the last acquisition is l's, released or not.
+func (t *ledgerTx) owned(l core.Lease) bool {
+	return t.head.LedgerID != "" && l.Owner != "" && t.head.Owner == l.Owner && t.head.Token == l.Token
+}
+
+// landed reports whether the request that these entries belong to was written
+// before: an entry has its seq once and for ever, and its hash covers who wrote it.
+func (t *ledgerTx) landed(entries []core.Entry) (bool, error) {
+	if len(entries) == 0 {
+		return false, nil
+	}
+	var hash string
+	err := t.c.row(context.Background(), selectHash, []any{t.ledger, entries[0].Seq}, &hash)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil && hash == entries[0].Hash, err
+}
+
+// put checks that entries continue the history and the changes' states, and
+// writes them. What it wrote before a refusal is rolled back with it.
+func (t *ledgerTx) put(entries []core.Entry) error {
+	if err := core.CheckEntries(t.ledger, t.head.Seq, t.head.Hash, entries); err != nil {
+		return err
+	}
+	for i := range entries {
+		e := &entries[i]
+		if err := t.c.exec(context.Background(), insertEntry, t.ledger, e.Seq, e.ChangeID, e.Hash, string(e.Encode())); err != nil {
+			return err
+		}
+		if e.ChangeID == "" {
+			continue
+		}
+		if err := t.putRecord(e); err != nil {
+			return err
+		}
+	}
+	t.head.Sum = core.SumAfter(t.head.Sum, entries)
+	if n := len(entries); n > 0 {
+		t.head.Seq, t.head.Hash = entries[n-1].Seq, entries[n-1].Hash
+	}
+	return nil
+}
+
+func (t *ledgerTx) putRecord(e *core.Entry) error {
+	var at uint64
+	err := t.c.row(context.Background(), selectSeq, []any{t.ledger, e.ChangeID}, &at)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	if at != e.PrevSeq {
+		return &core.ConflictError{Ledger: t.ledger, What: "change " + e.ChangeID + " is at another entry", Want: e.PrevSeq, Found: at}
+	}
+	body, crc, err := seal(e.Record())
+	if err != nil {
+		return err
+	}
+	return t.c.exec(context.Background(), upsertRecord, t.ledger, e.ChangeID, e.Seq, body, crc)
+}
+
+func (t *ledgerTx) putHead() error {
+	body, crc, err := encodeHead(t.head)
+	if err != nil {
+		return err
+	}
+	return t.c.exec(context.Background(), upsertHead, t.ledger, body, crc)
+}

@@ -1,0 +1,217 @@
+// Package app is the wiring that both mains share: configuration, changes, target
+// systems, audit store and Runner. It decides nothing itself.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/user"
+	"runtime/debug"
+	"slices"
+	"strconv"
+
+	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/core/config"
+	"github.com/flamingock/flamingock-go/core/filestore"
+	"github.com/flamingock/flamingock-go/core/run"
+	"github.com/flamingock/flamingock-go/core/template"
+)
+
+// Options says what to wire.
+type Options struct {
+	Program core.Program
+	// ConfigPath is the configuration file; "" is the default one.
+	ConfigPath string
+	// Flags are configuration values given on the command line, by key.
+	Flags map[string]string
+	// LookupEnv and Environ read the environment.
+	LookupEnv func(string) (string, bool)
+	Environ   func() []string
+	// Trigger and Events are passed to the Runner.
+	Trigger core.Trigger
+	Events  func(run.Event)
+}
+
+// App is a wired program. Close it.
+type App struct {
+	Config  *config.Config
+	Stages  []core.Stage
+	Targets map[string]core.Target
+	Store   core.AuditStore
+	// Secrets resolves references and removes their values from texts.
+	Secrets *core.Redactor
+
+	o     Options
+	close []func() error
+}
+
+// New reads the configuration and nothing else.
+func New(o Options) (*App, error) {
+	cfg, err := config.Load(config.Options{
+		Path: o.ConfigPath, Optional: len(o.Program.Stages) > 0, LookupEnv: o.LookupEnv, Environ: o.Environ, Flags: o.Flags,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &App{Config: cfg, Secrets: core.NewRedactor(cfg.Resolver()), o: o}, nil
+}
+
+// LoadChanges makes the target systems and loads and validates all changes. It
+// contacts nothing. All faults come back at once.
+func (a *App) LoadChanges() error {
+	targetErr := a.makeTargets()
+	var coded core.Coded
+	if targetErr != nil && !errors.As(targetErr, &coded) {
+		return targetErr
+	}
+	in := template.Input{
+		Files: a.o.Program.Files, Code: a.o.Program.Stages, Targets: a.Targets, Types: a.o.Program.Targets, DisplayRoot: a.Config.Dir,
+	}
+	for _, s := range a.Config.Stages {
+		in.Stages = append(in.Stages, template.StageDir(s))
+	}
+	stages, err := template.Load(in)
+	if targetErr != nil {
+		return errors.Join(targetErr, err)
+	}
+	if err != nil {
+		return err
+	}
+	a.Stages = stages
+	return nil
+}
+
+func (a *App) makeTargets() error {
+	a.Targets = map[string]core.Target{}
+	var errs []error
+	for _, ts := range a.Config.TargetSystems {
+		t, err := a.makeTarget(ts)
+		if err != nil {
+			errs = append(errs, err)
+			a.Targets[ts.ID] = nil
+			continue
+		}
+		a.Targets[ts.ID] = t
+		a.close = append(a.close, t.Close)
+	}
+	for _, t := range a.o.Program.Clients {
+		if _, configured := a.Targets[t.ID()]; !configured {
+			a.Targets[t.ID()] = t
+		}
+	}
+	return core.JoinConfigFaults(errs...)
+}
+
+func (a *App) makeTarget(ts config.TargetSystem) (core.Target, error) {
+	where := ts.Source.String()
+	if ts.Type == "custom" {
+		for _, t := range a.o.Program.Clients {
+			if t.ID() == ts.ID {
+				return t, nil
+			}
+		}
+		return nil, &core.ConfigError{Where: where, Key: "targetSystems." + ts.ID, Reason: "type custom needs a Go client of this id, and this binary has none", Next: "compile it in: core.Program{Clients: …}"}
+	}
+	i := slices.IndexFunc(a.o.Program.Targets, func(t core.TargetType) bool { return t.Name == ts.Type })
+	if i < 0 {
+		names := []string{"custom"}
+		for _, t := range a.o.Program.Targets {
+			names = append(names, t.Name)
+		}
+		return nil, &core.ConfigError{Where: where, Key: "targetSystems." + ts.ID + ".type", Reason: fmt.Sprintf("unknown type %q%s", ts.Type, core.DidYouMean(ts.Type, names))}
+	}
+	return a.o.Program.Targets[i].New(ts.ID, settings{ts.Settings, a.Secrets})
+}
+
+// settings lets targets resolve through the Redactor, so that the values are
+// known when texts are redacted.
+type settings struct {
+	core.Settings
+	secrets *core.Redactor
+}
+
+func (s settings) Resolver() core.Resolver { return s.secrets }
+
+// OpenStore opens the audit store. A read-only one is not created when missing.
+func (a *App) OpenStore(ctx context.Context, readOnly bool) error {
+	if a.Config.AuditStore.DynamoDB != nil {
+		return &core.ConfigError{Key: "auditStore.dynamodb", Reason: "this build has no DynamoDB audit store", Next: "use the embedded one: auditStore.file"}
+	}
+	s, err := filestore.Open(ctx, a.Config.AuditStore.File, &filestore.Options{ReadOnly: readOnly})
+	if err != nil {
+		return err
+	}
+	a.Store = s
+	a.close = append(a.close, s.Close)
+	return nil
+}
+
+// Runner makes the Runner over what was loaded and opened.
+func (a *App) Runner() (*run.Runner, error) {
+	wait := a.Config.Lock.Wait
+	if wait == 0 {
+		wait = -1 // 0 s means no waiting here, and the default there
+	}
+	grace := a.Config.Grace
+	if grace == 0 {
+		grace = -1
+	}
+	return run.New(run.Options{
+		Ledger: a.Config.Ledger, Store: a.Store, Stages: a.Stages, Targets: a.Targets, Resolver: a.Secrets,
+		Lease: a.Config.Lock.Lease, Wait: wait, Reserve: a.Config.Deadline.Reserve, Grace: grace, Drift: a.Config.Drift,
+		Trigger: a.o.Trigger, Principal: principal(), Version: Version(a.o.Program), Metadata: a.Config.Metadata, Events: a.o.Events,
+	})
+}
+
+// Close frees everything that was opened, the last first.
+func (a *App) Close() error {
+	var errs []error
+	for _, f := range slices.Backward(a.close) {
+		errs = append(errs, f())
+	}
+	a.close = nil
+	return errors.Join(errs...)
+}
+
+// principal is who runs the process: its OS user.
+func principal() string {
+	u, err := user.Current()
+	if err != nil {
+		return ""
+	}
+	if u.Username != "" {
+		return u.Username
+	}
+	return "uid " + u.Uid
+}
+
+// Version is the program's, or else what the Go toolchain noted in the binary.
+func Version(p core.Program) string {
+	if p.Version != "" {
+		return p.Version
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	rev, dirty := "", false
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			rev = s.Value
+		case "vcs.modified":
+			dirty, _ = strconv.ParseBool(s.Value) //nolint:errcheck // false is right
+		}
+	}
+	switch {
+	case rev == "":
+		return "dev"
+	case dirty:
+		return "dev-" + rev[:min(len(rev), 12)] + "-dirty"
+	}
+	return "dev-" + rev[:min(len(rev), 12)]
+}

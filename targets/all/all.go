@@ -1,0 +1,15 @@
+// Package all lists every target type of this module. The list is explicit, so
+// that a program which needs fewer imports fewer.
+package all
+
+import (
+	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/targets/sqlite"
+)
+
+// Types returns all target types, by name.
+func Types() []core.TargetType {
+	return []core.TargetType{
+		sqlite.Type(),
+	}
+}

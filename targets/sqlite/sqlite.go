@@ -1,0 +1,133 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"modernc.org/sqlite"
+
+	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/targets/sqltarget"
+)
+
+// TypeName is the target type's name in the configuration.
+const TypeName = "sqlite"
+
+// Type returns the target type. Settings: dsn, which goes to the driver as it is,
+// or path, which is relative to the configuration file. Both may hold references.
+func Type() core.TargetType {
+	return core.TargetType{Name: TypeName, New: fromSettings, Templates: sqltarget.Templates(Dialect())}
+}
+
+// Target is a SQLite file.
+type Target struct {
+	*sqltarget.Target
+	id     string
+	source func(ctx context.Context) (source, error)
+}
+
+var _ core.TxTarget = (*Target)(nil)
+
+// New makes a target of a database that the caller opened with the driver
+// modernc.org/sqlite, and goes on to own: its connections are given back after
+// every call and it is not closed. Its journal mode is left as it is.
+func New(id string, db *sql.DB) *sqltarget.Target {
+	return sqltarget.New(sqltarget.Config{
+		ID: id, TypeName: TypeName, Dialect: Dialect(), Borrowed: true,
+		Connect: func(context.Context) (*sql.DB, error) { return db, nil },
+	})
+}
+
+type settings struct {
+	DSN  string `yaml:"dsn"`
+	Path string `yaml:"path"`
+}
+
+func fromSettings(id string, s core.Settings) (core.Target, error) {
+	var c settings
+	if err := s.Decode(&c); err != nil {
+		return nil, err
+	}
+	if (c.DSN == "") == (c.Path == "") {
+		return nil, &core.ConfigError{Key: "targetSystems." + id, Reason: "needs either dsn or path, and not both", Next: "name the database file: path: app.db"}
+	}
+	return newTarget(id, func(ctx context.Context) (source, error) {
+		if c.DSN != "" {
+			dsn, err := core.Expand(ctx, s.Resolver(), c.DSN)
+			return parse(dsn), err
+		}
+		path, err := core.Expand(ctx, s.Resolver(), c.Path)
+		if err != nil {
+			return source{}, err
+		}
+		return parse(uri(s.Path(path))), nil
+	}), nil
+}
+
+func newTarget(id string, from func(ctx context.Context) (source, error)) *Target {
+	t := &Target{id: id, source: from}
+	t.Target = sqltarget.New(sqltarget.Config{ID: id, TypeName: TypeName, Dialect: Dialect(), Connect: t.connect, Init: t.prepareNew})
+	return t
+}
+
+// Ping reads the file. A missing one is to be made by the first change: then Ping
+// only looks whether its directory is there and can be written.
+func (t *Target) Ping(ctx context.Context) error {
+	s, err := t.source(ctx)
+	if err != nil {
+		return err
+	}
+	if exists, err := s.check(t.id); err != nil || !exists {
+		return err
+	}
+	return t.Target.Ping(ctx)
+}
+
+func (t *Target) connect(ctx context.Context) (*sql.DB, error) {
+	s, err := t.source(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.check(t.id); err != nil {
+		return nil, err
+	}
+	c, err := sqlite.NewConnector(s.dsn)
+	if err != nil {
+		return nil, &core.ConfigError{Key: "targetSystems." + t.id, Reason: "the DSN cannot be used", Next: "see the parameters of modernc.org/sqlite", Err: err}
+	}
+	return sql.OpenDB(c), nil
+}
+
+// prepareNew puts a database that has no page yet into WAL mode, in which readers
+// do not block a change, nor it them.
+func (t *Target) prepareNew(ctx context.Context, c *sql.Conn) error {
+	s, err := t.source(ctx)
+	if err != nil || s.setsJournal() {
+		return err
+	}
+	deadline := time.Now().Add(sqltarget.LockWait(0))
+	for {
+		err := toWAL(ctx, c)
+		// Another process is making the same file: SQLite does not wait for the lock
+		// that a change of the journal mode needs.
+		if classify(err) != sqltarget.Busy || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(context.Cause(ctx), err)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+func toWAL(ctx context.Context, c *sql.Conn) error {
+	var pages int
+	if err := c.QueryRowContext(ctx, "PRAGMA page_count").Scan(&pages); err != nil || pages > 0 {
+		return err
+	}
+	_, err := c.ExecContext(ctx, "PRAGMA journal_mode = WAL")
+	return err
+}

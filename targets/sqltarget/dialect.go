@@ -1,0 +1,151 @@
+package sqltarget
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"time"
+
+	"github.com/flamingock/flamingock-go/targets/sqltarget/split"
+)
+
+// Dialect is what differs from one database to the next. All fields are
+// constant: a Dialect may be used by many targets at once.
+type Dialect struct {
+	// Split says how scripts are cut into statements.
+	Split split.Options
+	// Placeholder returns the n-th parameter's mark, from 1. Nil: always "?".
+	Placeholder func(n int) string
+	// Schema are the statements that create the fence and marker tables where they
+	// are missing. Nil: [Schema] with VARCHAR(255) and BIGINT.
+	Schema []string
+	// Classify says what an error means. It is not asked about nil.
+	Classify func(err error) Class
+	// Refused reports that err is the database's own answer that a statement, or a
+	// COMMIT, had no effect and will have none.
+	Refused func(err error) bool
+	// RollsBack reports that err is one with which the database may have rolled the
+	// whole transaction back by itself.
+	RollsBack func(err error) bool
+	// Session prepares a connection for transactions: lock timeouts that [LockWait]
+	// derives from the lease, and an idle timeout of the lease if there is one. It
+	// returns what puts the connection back as it was.
+	Session func(ctx context.Context, c *sql.Conn, lease time.Duration) (restore func(context.Context) error, err error)
+	// Ping asks whether the database can be read and written, and changes nothing.
+	// Nil: sql.Conn.PingContext.
+	Ping func(ctx context.Context, c *sql.Conn) error
+	// NotTransactional says why a statement with these first tokens (words in
+	// capitals) cannot be part of a transaction: "" if it can.
+	NotTransactional func(head []string) string
+	// LateSafe says that no statement can take effect after its call has returned.
+	LateSafe bool
+}
+
+// Class is what an error of a database means to a target.
+type Class int
+
+// The classes.
+const (
+	Other         Class = iota
+	Busy                // somebody else holds a lock
+	Lost                // the connection is gone, or was never made
+	Denied              // a right is missing
+	Misconfigured       // the configuration names no usable database
+	MissingTable
+	Duplicate     // a unique key is taken
+	NoTransaction // COMMIT or ROLLBACK without a transaction
+)
+
+// maxLockWait bounds how long a change waits for somebody else's lock.
+const maxLockWait = 5 * time.Second
+
+// LockWait is how long to wait for a lock: a third of the lease, so that the
+// holder can still report in time, and at most 5 seconds. Without a lease it is
+// 5 seconds.
+func LockWait(lease time.Duration) time.Duration {
+	if w := lease / 3; w > 0 && w < maxLockWait {
+		return w
+	}
+	return maxLockWait
+}
+
+// Schema returns the statements that create the fence and marker tables, with the
+// given types for identifiers and for numbers. Identifiers must compare byte by
+// byte.
+func Schema(text, number string) []string {
+	r := strings.NewReplacer("TEXT", text, "NUMBER", number)
+	return []string{
+		r.Replace("CREATE TABLE IF NOT EXISTS flamingock_fence (ledger_id TEXT NOT NULL PRIMARY KEY, token NUMBER NOT NULL, n NUMBER NOT NULL)"),
+		r.Replace("CREATE TABLE IF NOT EXISTS flamingock_marker (ledger_id TEXT NOT NULL, change_id TEXT NOT NULL, seq NUMBER NOT NULL, PRIMARY KEY (ledger_id, change_id, seq))"),
+	}
+}
+
+// withDefaults fills in what d leaves out, so that nothing else asks for nil.
+func (d Dialect) withDefaults() Dialect {
+	if d.Schema == nil {
+		d.Schema = Schema("VARCHAR(255)", "BIGINT")
+	}
+	if d.Classify == nil {
+		d.Classify = func(error) Class { return Other }
+	}
+	if d.Refused == nil {
+		d.Refused = func(error) bool { return false }
+	}
+	if d.RollsBack == nil {
+		d.RollsBack = func(error) bool { return false }
+	}
+	if d.Session == nil {
+		d.Session = func(context.Context, *sql.Conn, time.Duration) (func(context.Context) error, error) {
+			return func(context.Context) error { return nil }, nil
+		}
+	}
+	if d.Ping == nil {
+		d.Ping = func(ctx context.Context, c *sql.Conn) error { return c.PingContext(ctx) }
+	}
+	if d.NotTransactional == nil {
+		d.NotTransactional = func([]string) string { return "" }
+	}
+	return d
+}
+
+// bind replaces the question marks of our own statements by the dialect's marks.
+func (d Dialect) bind(query string) string {
+	if d.Placeholder == nil {
+		return query
+	}
+	parts := strings.Split(query, "?")
+	var b strings.Builder
+	for i, p := range parts {
+		if i > 0 {
+			b.WriteString(d.Placeholder(i))
+		}
+		b.WriteString(p)
+	}
+	return b.String()
+}
+
+// controlsTransaction reports whether a statement with these first tokens begins
+// or ends a transaction. Savepoints do not.
+func controlsTransaction(head []string) bool {
+	if len(head) == 0 {
+		return false
+	}
+	second := ""
+	if len(head) > 1 {
+		second = head[1]
+	}
+	switch head[0] {
+	case "BEGIN", "COMMIT", "END", "ABORT":
+		return true
+	case "START", "PREPARE":
+		return second == "TRANSACTION"
+	case "ROLLBACK":
+		for _, w := range head[1:] {
+			if w == "TO" {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}

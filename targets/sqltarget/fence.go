@@ -1,0 +1,89 @@
+package sqltarget
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/flamingock/flamingock-go/core"
+)
+
+// RaiseFence raises the fence of a ledger to f in a transaction of its own, and
+// makes the tables first where they are missing.
+func (t *Target) RaiseFence(ctx context.Context, f core.Fence) error {
+	for again := true; ; again = false {
+		err := t.raise(ctx, f)
+		switch class := t.classify(err); {
+		case err == nil:
+			t.mu.Lock()
+			t.raised[f.LedgerID] = true
+			t.mu.Unlock()
+			return nil
+		case again && class == MissingTable:
+			err = t.createTables(ctx, f)
+			// Two processes that create a table at once: some databases refuse the second.
+			if err != nil && t.classify(err) != Duplicate {
+				return t.explain(err)
+			}
+		case again && class == Duplicate: // another process made the row first
+		default:
+			return t.explain(err)
+		}
+	}
+}
+
+func (t *Target) createTables(ctx context.Context, f core.Fence) error {
+	s, err := t.take(ctx, f.Lease)
+	if err != nil {
+		return err
+	}
+	for _, q := range t.dialect.Schema {
+		if _, err = s.conn.ExecContext(ctx, q); err != nil {
+			break
+		}
+	}
+	return t.finish(ctx, s, err)
+}
+
+func (t *Target) raise(ctx context.Context, f core.Fence) error {
+	x, err := t.begin(ctx, f.Lease)
+	if err != nil {
+		return err
+	}
+	err = x.writeFence(ctx, f)
+	if _, gone := errors.AsType[*FenceGoneError](err); gone {
+		_, err = x.exec(ctx, insertFence, f.LedgerID, number(f.Token), number(f.N))
+	}
+	if err != nil {
+		return t.abandon(ctx, x, err)
+	}
+	return t.settle(ctx, x)
+}
+
+// writeFence writes the fence row within the open transaction. That takes the
+// row's lock, which is what keeps a former holder's COMMIT and ours apart; a mere
+// read would not. core.ErrLeaseLost if the row is higher, *FenceGoneError if
+// there is none.
+func (s *session) writeFence(ctx context.Context, f core.Fence) error {
+	token, n := number(f.Token), number(f.N)
+	rows, err := s.exec(ctx, raiseFence, token, n, f.LedgerID, token, token, n)
+	if err != nil || rows > 0 {
+		return err
+	}
+	// No row: it is higher, or missing. Or it is equal, where the database counts
+	// only rows whose values changed; its lock is ours then all the same.
+	var haveToken, haveN int64
+	err = s.row(ctx, readFence, []any{f.LedgerID}, &haveToken, &haveN)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return &FenceGoneError{f.LedgerID}
+	case err != nil:
+		return err
+	case haveToken == token && haveN == n:
+		return nil
+	}
+	return core.ErrLeaseLost
+}
+
+// number is v as SQL has it. Tokens and sequence numbers start at 1 and grow by 1.
+func number(v uint64) int64 { return int64(v) } //nolint:gosec // never near 2^63

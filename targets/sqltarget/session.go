@@ -1,0 +1,139 @@
+package sqltarget
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+)
+
+// session is a connection with the statements that every change needs, prepared.
+// Most changes are small; what we add to each should be smaller.
+type session struct {
+	target  *Target
+	conn    *sql.Conn
+	lease   time.Duration // that the connection is prepared for
+	restore func(context.Context) error
+	stmts   map[string]*sql.Stmt
+}
+
+// The statements of fences and markers.
+const (
+	raiseFence   = "UPDATE flamingock_fence SET token = ?, n = ? WHERE ledger_id = ? AND (token < ? OR (token = ? AND n <= ?))"
+	readFence    = "SELECT token, n FROM flamingock_fence WHERE ledger_id = ?"
+	insertFence  = "INSERT INTO flamingock_fence (ledger_id, token, n) VALUES (?, ?, ?)"
+	insertMarker = "INSERT INTO flamingock_marker (ledger_id, change_id, seq) VALUES (?, ?, ?)"
+	readMarker   = "SELECT 1 FROM flamingock_marker WHERE ledger_id = ? AND change_id = ? AND seq = ?"
+	deleteMarker = "DELETE FROM flamingock_marker WHERE ledger_id = ? AND change_id = ? AND seq = ?"
+)
+
+// take returns a session for one caller: the idle one, or a new one.
+func (t *Target) take(ctx context.Context, lease time.Duration) (*session, error) {
+	t.mu.Lock()
+	s := t.idle
+	t.idle = nil
+	t.mu.Unlock()
+	if s != nil {
+		if s.lease == lease {
+			return s, nil
+		}
+		err := s.prepareFor(ctx, lease)
+		if err == nil {
+			return s, nil
+		}
+		s.discard()
+		if t.classify(err) != Lost {
+			return nil, err
+		}
+	}
+	c, err := t.ready(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s = &session{target: t, conn: c, stmts: map[string]*sql.Stmt{}}
+	if err := s.prepareFor(ctx, lease); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+func (s *session) prepareFor(ctx context.Context, lease time.Duration) error {
+	restore, err := s.target.dialect.Session(ctx, s.conn, lease)
+	if err != nil {
+		return err
+	}
+	s.lease = lease
+	if s.restore == nil { // the first one knows how the connection was found
+		s.restore = restore
+	}
+	return nil
+}
+
+// put gives a session back that is in no transaction.
+func (t *Target) put(ctx context.Context, s *session) error {
+	if !t.borrowed {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if t.idle == nil && t.db != nil {
+			t.idle = s
+			return nil
+		}
+		return s.close()
+	}
+	s.closeStatements()
+	return t.giveBack(ctx, s.conn, s.restore)
+}
+
+// close gives the connection back to the pool for good.
+func (s *session) close() error {
+	s.closeStatements()
+	return closeConn(s.conn)
+}
+
+// discard is for a session whose connection is in no known state.
+func (s *session) discard() {
+	s.closeStatements()
+	discard(s.conn)
+}
+
+func (s *session) closeStatements() {
+	for _, st := range s.stmts {
+		_ = st.Close() // only a broken connection refuses, and that takes the statement along
+	}
+	clear(s.stmts)
+}
+
+// prepare returns a statement of this session. It runs on the session's connection
+// and so within the transaction that is open there.
+func (s *session) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
+	if st := s.stmts[query]; st != nil {
+		return st, nil
+	}
+	st, err := s.conn.PrepareContext(ctx, s.target.dialect.bind(query))
+	if err != nil {
+		return nil, err
+	}
+	s.stmts[query] = st
+	return st, nil
+}
+
+func (s *session) exec(ctx context.Context, query string, args ...any) (rows int64, err error) {
+	st, err := s.prepare(ctx, query)
+	if err != nil {
+		return 0, err
+	}
+	r, err := st.ExecContext(ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+// row scans one row; sql.ErrNoRows if there is none.
+func (s *session) row(ctx context.Context, query string, args []any, dest ...any) error {
+	st, err := s.prepare(ctx, query)
+	if err != nil {
+		return err
+	}
+	return st.QueryRowContext(ctx, args...).Scan(dest...)
+}

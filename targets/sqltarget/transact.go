@@ -1,0 +1,152 @@
+package sqltarget
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"runtime/debug"
+
+	"github.com/flamingock/flamingock-go/core"
+)
+
+// Transact runs one change in a transaction. See core.TxTarget. A panic of the
+// work is returned as a *core.PanicError, after the rollback.
+func (t *Target) Transact(ctx context.Context, c core.Transaction) error {
+	t.mu.Lock()
+	raised := t.raised[c.Fence.LedgerID]
+	t.mu.Unlock()
+	if !raised { // a run with nothing to settle has not raised it: the row may be missing
+		if err := t.RaiseFence(ctx, c.Fence); err != nil {
+			return err
+		}
+	}
+	x, err := t.begin(ctx, c.Fence.Lease)
+	if err != nil {
+		return t.explain(err)
+	}
+	a := &attempt{c, t, x}
+	if err := a.prepare(ctx); err != nil {
+		return t.explain(t.abandon(ctx, x, err))
+	}
+	if err := a.work(ctx); err != nil {
+		return a.rollback(ctx, err)
+	}
+	return a.commit(ctx)
+}
+
+// attempt is one change transaction between BEGIN and its end.
+type attempt struct {
+	core.Transaction
+	target *Target
+	open   *transaction
+}
+
+// prepare does what belongs before the work. Its errors are those of a change that
+// has not begun.
+func (a *attempt) prepare(ctx context.Context) error {
+	if err := a.open.writeFence(ctx, a.Fence); err != nil {
+		if _, gone := errors.AsType[*FenceGoneError](err); gone {
+			a.target.mu.Lock()
+			delete(a.target.raised, a.Fence.LedgerID)
+			a.target.mu.Unlock()
+		}
+		return err
+	}
+	if _, err := a.open.exec(ctx, insertMarker, markerArgs(a.Marker)...); err != nil {
+		if a.target.classify(err) == Duplicate {
+			return core.ErrMarked
+		}
+		return err
+	}
+	return a.open.deleteMarkers(ctx, a.Settled)
+}
+
+// work runs the steps and asks the guard. A step that goes on after its context
+// has ended, and ends well, is not committed either: whoever ended the context
+// counts on that.
+func (a *attempt) work(ctx context.Context) (err error) {
+	returned := false
+	defer func() {
+		if p := recover(); p != nil {
+			err = &core.PanicError{Value: p, Stack: string(debug.Stack())}
+		} else if !returned { // runtime.Goexit, after which nobody rolls back
+			_ = a.open.rollback() // the goroutine is ending: there is nobody to tell
+			a.open.discard()
+		}
+	}()
+	err = a.Work(ctx, a.open.tx)
+	returned = true
+	if err != nil {
+		return err
+	}
+	if a.Guard != nil {
+		if err := a.Guard(ctx); err != nil {
+			return err
+		}
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// rollback ends the transaction after cause and returns it.
+func (a *attempt) rollback(ctx context.Context, cause error) error {
+	ended, sound := a.undo(ctx, cause)
+	if sound {
+		_ = a.target.put(ctx, a.open.session) // the cause says more than a connection that cannot be given back
+	} else {
+		a.open.discard()
+	}
+	if ended {
+		return core.Unknown(&StepEndedTransactionError{a.target.system(), cause})
+	}
+	return cause
+}
+
+// undo rolls back and finds out whether the step had ended the transaction before.
+// sound says that the session is in no transaction and can be used again.
+func (a *attempt) undo(ctx context.Context, cause error) (ended, sound bool) {
+	err := a.open.rollback()
+	switch {
+	case errors.Is(err, sql.ErrTxDone): // by tx.Commit or tx.Rollback: nobody else has the Tx
+		return true, true
+	case a.target.classify(err) == NoTransaction:
+		// Either the database rolled back by itself, as some do for some errors and for
+		// an interrupted statement, or the step said COMMIT or ROLLBACK in SQL.
+		if ctx.Err() == nil && !a.target.dialect.RollsBack(cause) {
+			return true, true
+		}
+	case err != nil: // the connection is gone, and the transaction with it
+		return false, false
+	}
+	// After a rollback our marker cannot be there, unless it was committed: by COMMIT in
+	// SQL text, or by a statement that commits implicitly.
+	asked, cancel := context.WithTimeout(context.WithoutCancel(ctx), LockWait(a.Fence.Lease))
+	defer cancel()
+	marked, err := a.open.marked(asked, a.Marker)
+	return marked, err == nil
+}
+
+// commit commits, whatever becomes of the step's context: an answer that is thrown
+// away would leave the outcome unknown for nothing.
+func (a *attempt) commit(ctx context.Context) error {
+	t := a.target
+	err := a.open.commit()
+	ended := errors.Is(err, sql.ErrTxDone) || t.classify(err) == NoTransaction
+	refused := err != nil && t.dialect.Refused(err)
+	if err == nil || ended || refused {
+		_ = t.put(ctx, a.open.session) // the outcome is known, whatever becomes of the connection
+	} else {
+		a.open.discard()
+	}
+	switch {
+	case err == nil:
+		return nil
+	case ended:
+		return core.Unknown(&StepEndedTransactionError{t.system(), err})
+	case refused:
+		return &CommitError{t.system(), err}
+	}
+	return core.Unknown(&CommitError{t.system(), err})
+}
