@@ -113,8 +113,8 @@ func (e *FaultError) Error() string { return e.Message }
 
 // Fault is one thing wrong with the changes or the configuration.
 type Fault struct {
-	Where   string // file:line:column, or the change's id
-	Message string
+	Where   string `json:"where"` // file:line:column, or the change's id
+	Message string `json:"message"`
 }
 
 func (f Fault) String() string {

@@ -25,17 +25,27 @@ import (
 // good order, the second ends it at once.
 func Main(p core.Program) {
 	stop := make(chan struct{})
-	signals := make(chan os.Signal, 1)
+	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		<-signals
-		signal.Stop(signals) // the next one has its default effect
 		close(stop)
+		endBy(<-signals)
 	}()
 	os.Exit(Run(context.Background(), p, Process{
 		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		LookupEnv: os.LookupEnv, Environ: os.Environ, Stop: stop,
 	}))
+}
+
+// endBy ends the process by the signal's default effect, so that whoever waits for
+// it sees which one it was.
+func endBy(sig os.Signal) {
+	signal.Reset()
+	if self, err := os.FindProcess(os.Getpid()); err == nil && self.Signal(sig) == nil {
+		time.Sleep(time.Second) // the signal is on its way //nolint:forbidigo // nothing else is left to wait for
+	}
+	os.Exit(core.CodeInterrupted.Exit())
 }
 
 // Process is what a command line runs in.
@@ -119,8 +129,6 @@ or target system unavailable; 70 a change failed; 75 locked, or stopped in time:
 77 permission denied; 78 configuration invalid; 79 a person must resolve an issue; 80 pending.`,
 		Example:       "  flamingock plan\n  flamingock apply\n  flamingock issue list",
 		SilenceErrors: true, SilenceUsage: true,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	if c.name() != "flamingock" {
 		root.Example = strings.ReplaceAll(root.Example, "flamingock", c.name())
@@ -139,7 +147,7 @@ or target system unavailable; 70 a change failed; 75 locked, or stopped in time:
 	root.AddCommand(c.applyCommand(), c.planCommand(), c.statusCommand(), c.validateCommand(), c.auditCommand(), c.issueCommand(),
 		c.lockCommand(), c.configCommand(), c.versionCommand())
 	root.InitDefaultCompletionCmd()
-	return root
+	return groupOnly(root)
 }
 
 // do wraps a command's function: it checks the global flags, notes the operation

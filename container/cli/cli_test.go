@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -115,7 +117,7 @@ func TestScripts(t *testing.T) {
 			"await":   await,
 			"many":    many,
 			"cleaned": cleaned,
-			"kill9":   kill9,
+			"sends":   sends,
 		},
 	})
 }
@@ -195,8 +197,8 @@ func isExecutable(p string) bool {
 	return err == nil && st.Mode()&0o111 != 0
 }
 
-// kill9 kills the process whose id the lock shows.
-func kill9(ts *testscript.TestScript, _ bool, args []string) {
+// sends SIGNAL sends a signal to the process whose id the lock shows.
+func sends(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(ts.Exec("withgo", "lock", "show", "-o", "json"))
 	m := regexp.MustCompile(`"pid": (\d+)`).FindStringSubmatch(ts.ReadFile("stdout"))
 	if m == nil {
@@ -206,8 +208,11 @@ func kill9(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	p, err := os.FindProcess(pid)
 	ts.Check(err)
-	ts.Check(p.Kill())
-	_ = args
+	sig, ok := map[string]os.Signal{"KILL": syscall.SIGKILL, "TERM": syscall.SIGTERM}[args[0]]
+	if !ok {
+		ts.Fatalf("unknown signal %s", args[0])
+	}
+	ts.Check(p.Signal(sig))
 }
 
 // cleaned FILE [stderr] writes the last output to FILE with what changes from run
@@ -218,6 +223,12 @@ func cleaned(ts *testscript.TestScript, _ bool, args []string) {
 		from = args[1]
 	}
 	out := ts.ReadFile(from)
+	host, err := os.Hostname()
+	ts.Check(err)
+	who, err := user.Current()
+	ts.Check(err)
+	out = strings.ReplaceAll(out, " on "+host, " on HOST")
+	out = regexp.MustCompile(`(?m)  `+regexp.QuoteMeta(who.Username)+` *$`).ReplaceAllString(out, "  WHO")
 	for _, r := range []struct{ re, with string }{
 		{regexp.QuoteMeta(ts.MkAbs(".")), "$WORK"},
 		{`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z)?`, "TIME"},
@@ -228,6 +239,7 @@ func cleaned(ts *testscript.TestScript, _ bool, args []string) {
 		{`"host": "[^"]*"`, `"host": "HOST"`},
 		{`"principal": "[^"]*"`, `"principal": "WHO"`},
 		{`go1[.0-9]+ \w+/\w+`, "GO"},
+		{`(?m)([^ \n])  +`, "$1  "},
 		{`(?m) +$`, ""},
 	} {
 		out = regexp.MustCompile(r.re).ReplaceAllString(out, r.with)

@@ -252,8 +252,6 @@ func (c *command) whatIsKnown(p *plan.Plan, rec core.Record) []string {
 	switch {
 	case rec.TxType == core.TxSeparateMarker && (rec.State == core.StateStarted || rec.Unknown):
 		known = append(known, "It ran in a transaction with a marker: the next apply asks the marker and goes on by itself.")
-	case rec.State == core.StateStarted:
-		known = append(known, "It was started without a transaction, and its end was not recorded: "+rec.TargetSystem+" may hold all of it, part of it, or nothing.")
 	case rec.State == core.StateFailed && rec.Unknown:
 		known = append(known, "Its last call may or may not have taken effect in "+rec.TargetSystem+", and might still do so.")
 	case rec.State == core.StateFailed && rec.Operation == core.OpRollback:

@@ -20,14 +20,18 @@ func (c *command) lockCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			gone := c.holderGone(ctx, snap.Head)
 			c.result(struct {
 				Lock *lockData `json:"lock"`
-			}{newLockData(snap.Head)}, func(out *printer) {
+			}{newLockData(snap.Head, gone)}, func(out *printer) {
 				if !snap.Head.Held() {
 					out.linef("lock: free (ledger %s)", c.app.Config.Ledger)
 					return
 				}
-				printLock(out, snap.Head)
+				printLock(out, snap.Head, gone)
+				if gone {
+					return
+				}
 				out.linef("When you know that this process is gone: %s lock release %d --reason \"…\"", c.name(), snap.Head.Token)
 			})
 			return nil
@@ -120,17 +124,33 @@ type lockData struct {
 	Principal string    `json:"principal,omitempty"`
 	Since     time.Time `json:"since,omitzero"`
 	LeaseMs   int64     `json:"leaseMs"`
+	// HolderGone says that the holder's process is known to have ended.
+	HolderGone bool `json:"holderGone"`
 }
 
-func newLockData(h core.Head) *lockData {
-	d := &lockData{Held: h.Held(), Token: h.Token, LeaseMs: h.Lease.Milliseconds()}
+func newLockData(h core.Head, gone bool) *lockData {
+	d := &lockData{Held: h.Held(), Token: h.Token, LeaseMs: h.Lease.Milliseconds(), HolderGone: gone}
 	if h.Held() {
 		d.Execution, d.Host, d.PID, d.Trigger, d.Principal, d.Since = h.Holder.Execution, h.Holder.Host, h.Holder.PID, h.Holder.Trigger, h.Holder.Principal, h.Holder.Since
 	}
 	return d
 }
 
-func printLock(out *printer, h core.Head) {
+func printLock(out *printer, h core.Head, gone bool) {
 	out.linef("lock: held by execution %s on %s (process %d, %s) since %s, token %d, lease %s",
 		h.Holder.Execution, h.Holder.Host, h.Holder.PID, h.Holder.Principal, h.Holder.Since.Format(time.RFC3339), h.Token, h.Lease)
+	if gone {
+		out.linef("      its process is gone: the next run takes the lock over")
+	}
+}
+
+// holderGone asks the audit store whether the holder's process is known to have
+// ended. Stores that cannot tell, and free locks, give false.
+func (c *command) holderGone(ctx context.Context, h core.Head) bool {
+	p, ok := c.app.Store.(core.Presence)
+	if !ok || !h.Held() || h.Owner == "" {
+		return false
+	}
+	gone, err := p.Gone(ctx, h.Owner)
+	return err == nil && gone
 }

@@ -27,7 +27,8 @@ func (c *command) planCommand() *cobra.Command {
 			return err
 		}
 		policy := c.app.Config.Drift
-		c.result(newPlanData(p, snap), func(out *printer) { printPlan(out, p, snap, policy) })
+		gone := c.holderGone(ctx, snap.Head)
+		c.result(newPlanData(p, snap, gone), func(out *printer) { printPlan(out, p, snap, policy, gone) })
 		return nil
 	})
 	return cmd
@@ -70,8 +71,8 @@ type planChangeData struct {
 	Drift        []core.DriftKind `json:"drift"`
 }
 
-func newPlanData(p *plan.Plan, snap core.Snapshot) planData {
-	d := planData{Ledger: p.Ledger, HeadSeq: p.HeadSeq, Digest: p.Digest, Counts: p.Counts, Stages: []planStageData{}, Drift: p.Drift, Lock: newLockData(snap.Head)}
+func newPlanData(p *plan.Plan, snap core.Snapshot, gone bool) planData {
+	d := planData{Ledger: p.Ledger, HeadSeq: p.HeadSeq, Digest: p.Digest, Counts: p.Counts, Stages: []planStageData{}, Drift: p.Drift, Lock: newLockData(snap.Head, gone)}
 	if d.Drift == nil {
 		d.Drift = []core.Drift{}
 	}
@@ -97,7 +98,7 @@ func newPlanData(p *plan.Plan, snap core.Snapshot) planData {
 	return d
 }
 
-func printPlan(out *printer, p *plan.Plan, snap core.Snapshot, policy core.DriftPolicy) {
+func printPlan(out *printer, p *plan.Plan, snap core.Snapshot, policy core.DriftPolicy, gone bool) {
 	for i := range p.Stages {
 		st := &p.Stages[i]
 		head := "stage " + st.Name
@@ -134,7 +135,7 @@ func printPlan(out *printer, p *plan.Plan, snap core.Snapshot, policy core.Drift
 	}
 	printDrift(out, p, policy)
 	if snap.Head.Held() {
-		printLock(out, snap.Head)
+		printLock(out, snap.Head, gone)
 	}
 	n := p.Counts
 	out.linef("%d to apply, %d to settle, %d waiting for a person, %d running, %d applied, %d filtered out.", n.Apply, n.Settle, n.Manual, n.Running, n.Skip, n.Filtered)

@@ -136,7 +136,7 @@ func (c *command) newStatusData(ctx context.Context, p *plan.Plan, snap core.Sna
 	if err != nil {
 		return statusData{}, err
 	}
-	d := statusData{Ledger: p.Ledger, Counts: p.Counts, Pending: p.Pending(), Issues: issues, Drift: p.Drift, Lock: newLockData(snap.Head)}
+	d := statusData{Ledger: p.Ledger, Counts: p.Counts, Pending: p.Pending(), Issues: issues, Drift: p.Drift, Lock: newLockData(snap.Head, c.holderGone(ctx, snap.Head))}
 	if d.Pending == nil {
 		d.Pending = []string{}
 	}
@@ -171,7 +171,7 @@ func printStatus(out *printer, p *plan.Plan, snap core.Snapshot, d statusData, p
 	}
 	printDrift(out, p, policy)
 	if snap.Head.Held() {
-		printLock(out, snap.Head)
+		printLock(out, snap.Head, d.Lock.HolderGone)
 	} else {
 		out.linef("lock: free")
 	}

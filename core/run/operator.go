@@ -10,14 +10,23 @@ import (
 	"github.com/flamingock/flamingock-go/core/plan"
 )
 
-// Plan loads the ledger once and plans. It takes no lock and writes nothing.
+// Plan loads the ledger once and plans. It takes no lock and writes nothing. A
+// lease whose holder is proven dead does not count as held.
 func (r *Runner) Plan(ctx context.Context, sel plan.Selection) (*plan.Plan, core.Snapshot, error) {
 	s, err := r.o.Store.Load(ctx, r.o.Ledger)
 	if err != nil {
 		return nil, s, wrapStore(err)
 	}
+	held := s.Head.Held()
+	if p, ok := r.o.Store.(core.Presence); ok && held && s.Head.Owner != "" {
+		gone, err := p.Gone(ctx, s.Head.Owner)
+		if err != nil {
+			return nil, s, wrapStore(err)
+		}
+		held = !gone
+	}
 	p, err := plan.Build(plan.Input{
-		Ledger: r.o.Ledger, Stages: r.o.Stages, Targets: r.o.Targets, Snapshot: s, Held: s.Head.Held(), Select: sel,
+		Ledger: r.o.Ledger, Stages: r.o.Stages, Targets: r.o.Targets, Snapshot: s, Held: held, Select: sel,
 	})
 	return p, s, err
 }
