@@ -19,7 +19,7 @@ import (
 func Dialect() sqltarget.Dialect {
 	return sqltarget.Dialect{
 		Split:            split.Options{Backtick: true, Bracket: true, Triggers: true},
-		Schema:           sqltarget.Schema("TEXT", "INTEGER"),
+		Schema:           schema(),
 		Classify:         classify,
 		Refused:          refused,
 		RollsBack:        rollsBack,
@@ -186,4 +186,14 @@ func notTransactional(head []string) string {
 		}
 	}
 	return ""
+}
+
+// schema makes each table one tree: every change writes a page of each, and a
+// rowid table would have a second one for its key.
+func schema() []string {
+	s := sqltarget.Schema("TEXT", "INTEGER")
+	for i := range s {
+		s[i] += " WITHOUT ROWID"
+	}
+	return s
 }

@@ -23,7 +23,9 @@ type source struct {
 func parse(dsn string) source {
 	name, query, _ := strings.Cut(dsn, "?")
 	s := source{dsn: dsn}
-	s.query, _ = url.ParseQuery(query) // the driver reports a bad query better
+	if q, err := url.ParseQuery(query); err == nil { // the driver reports a bad query
+		s.query = q
+	}
 	if uri, ok := strings.CutPrefix(name, "file:"); ok {
 		uri, _, _ = strings.Cut(uri, "#")
 		if rest, ok := strings.CutPrefix(uri, "//"); ok {

@@ -74,7 +74,9 @@ func TestPanicRollsBack(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		rows.Next()
+		if !rows.Next() {
+			return rows.Err()
+		}
 		if _, err := tx.ExecContext(ctx, "CREATE TABLE a (x)"); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
@@ -65,6 +66,18 @@ func TestPing(t *testing.T) {
 	}
 	if info, err := os.Stat(empty); err != nil || info.Size() != 0 {
 		t.Errorf("Ping wrote to an empty file: %v, %v", info, err)
+	}
+}
+
+func TestPingChangesNothing(t *testing.T) {
+	path := existing(t)
+	before, err := os.ReadFile(path)
+	must(t, err)
+	must(t, fileTarget(t, path).Ping(t.Context()))
+	after, err := os.ReadFile(path)
+	must(t, err)
+	if !bytes.Equal(before, after) {
+		t.Error("the file has changed")
 	}
 }
 

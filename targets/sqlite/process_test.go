@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/flamingock/flamingock-go/core"
-	"github.com/flamingock/flamingock-go/targets/sqlite"
 )
 
 // The test binary starts itself again to be another process on the same file.
@@ -48,12 +47,11 @@ func expect(t *testing.T, out *bufio.Reader, want string) {
 // childMain is the other process.
 func childMain(role string) int {
 	ctx := context.Background()
-	t, err := sqlite.Type().New("db", settings{"dsn": "file:" + os.Getenv(fileVariable)})
+	target, err := newFor(settings{"dsn": "file:" + os.Getenv(fileVariable)})
 	if err != nil {
 		fmt.Println(err)
 		return 1
 	}
-	target := t.(core.TxTarget)
 	defer target.Close()
 	pause := func() { // until the parent says something, or is gone
 		fmt.Println("ready")

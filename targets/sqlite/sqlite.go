@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"time"
 
 	"modernc.org/sqlite"
@@ -107,17 +106,18 @@ func (t *Target) prepareNew(ctx context.Context, c *sql.Conn) error {
 	if err != nil || s.setsJournal() {
 		return err
 	}
-	deadline := time.Now().Add(sqltarget.LockWait(0))
+	wait, cancel := context.WithTimeout(ctx, sqltarget.LockWait(0))
+	defer cancel()
 	for {
 		err := toWAL(ctx, c)
 		// Another process is making the same file: SQLite does not wait for the lock
 		// that a change of the journal mode needs.
-		if classify(err) != sqltarget.Busy || time.Now().After(deadline) {
+		if classify(err) != sqltarget.Busy {
 			return err
 		}
 		select {
-		case <-ctx.Done():
-			return errors.Join(context.Cause(ctx), err)
+		case <-wait.Done():
+			return err
 		case <-time.After(10 * time.Millisecond):
 		}
 	}

@@ -37,7 +37,7 @@ func marker(change string, seq uint64) core.Marker {
 // newTarget makes a target through the configuration's way in.
 func newTarget(t *testing.T, values map[string]string) core.TxTarget {
 	t.Helper()
-	target, err := sqlite.Type().New("db", settings(values))
+	target, err := newFor(values)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,15 @@ func newTarget(t *testing.T, values map[string]string) core.TxTarget {
 			t.Error(err)
 		}
 	})
-	return target.(core.TxTarget)
+	return target
+}
+
+func newFor(values settings) (core.TxTarget, error) {
+	t, err := sqlite.Type().New("db", values)
+	if err != nil {
+		return nil, err
+	}
+	return t.(core.TxTarget), nil
 }
 
 func newFile(t *testing.T) string { return filepath.Join(t.TempDir(), "app.db") }
@@ -281,7 +289,7 @@ func TestStepLeavesConnectionOpen(t *testing.T) {
 	if _, ok := errors.AsType[*sqltarget.LeftOpenError](release()); !ok {
 		t.Error("rows left open: got no *LeftOpenError")
 	}
-	must(t, rows.Close())
+	must(t, errors.Join(rows.Err(), rows.Close()))
 }
 
 func TestWrongHandles(t *testing.T) {

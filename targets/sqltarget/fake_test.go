@@ -57,8 +57,9 @@ func (f *fake) Driver() driver.Driver { return nil }
 type fakeConn struct{ *fake }
 
 func (c *fakeConn) Prepare(query string) (driver.Stmt, error) { return &fakeStmt{c.fake, query}, nil }
-func (c *fakeConn) Close() error                              { _, err := c.call(context.Background(), "close"); return err }
-func (c *fakeConn) Begin() (driver.Tx, error)                 { return nil, errors.New("not used") }
+
+func (c *fakeConn) Close() error              { _, err := c.call(context.Background(), "close"); return err }
+func (c *fakeConn) Begin() (driver.Tx, error) { return nil, errors.New("not used") }
 func (c *fakeConn) BeginTx(ctx context.Context, _ driver.TxOptions) (driver.Tx, error) {
 	_, err := c.call(ctx, "begin")
 	return &fakeTx{c.fake, ctx}, err
@@ -82,6 +83,7 @@ func (s *fakeStmt) NumInput() int { return -1 }
 func (s *fakeStmt) name() string  { return strings.Join(strings.Fields(s.query)[:3], " ") }
 
 func (s *fakeStmt) Exec([]driver.Value) (driver.Result, error) { return nil, errors.New("not used") }
+
 func (s *fakeStmt) ExecContext(ctx context.Context, _ []driver.NamedValue) (driver.Result, error) {
 	rows, err := s.call(ctx, s.name())
 	if len(rows) > 0 {

@@ -117,6 +117,16 @@ func (s *session) prepare(ctx context.Context, query string) (*sql.Stmt, error) 
 	return st, nil
 }
 
+// locked is the context for our own small statements once the fence row is
+// locked. In an embedded database they wait for nothing any more, and drivers
+// start a goroutine for every statement whose context can end.
+func (s *session) locked(ctx context.Context) context.Context {
+	if s.target.dialect.LateSafe {
+		return context.WithoutCancel(ctx)
+	}
+	return ctx
+}
+
 func (s *session) exec(ctx context.Context, query string, args ...any) (rows int64, err error) {
 	st, err := s.prepare(ctx, query)
 	if err != nil {

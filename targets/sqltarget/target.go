@@ -179,7 +179,7 @@ func (t *Target) ready(ctx context.Context) (*sql.Conn, error) {
 func (t *Target) giveBack(ctx context.Context, c *sql.Conn, restore func(context.Context) error) error {
 	if err := restore(context.WithoutCancel(ctx)); err != nil {
 		discard(c)
-		return nil // the connection is gone, and with it what was to be restored
+		return nil //nolint:nilerr // the connection is gone, and with it what was to be restored
 	}
 	return closeConn(c)
 }
@@ -194,6 +194,6 @@ func closeConn(c *sql.Conn) error {
 
 // discard closes c and the connection under it.
 func discard(c *sql.Conn) {
-	_ = c.Raw(func(any) error { return driver.ErrBadConn }) // database/sql's way to say: do not use it again
-	_ = c.Close()                                           // it is closed already: sql.ErrConnDone
+	_ = c.Raw(func(any) error { return driver.ErrBadConn }) //nolint:errcheck // it is the error we give: database/sql closes a bad connection
+	_ = c.Close()                                           //nolint:errcheck // sql.ErrConnDone: it is closed already
 }

@@ -189,8 +189,10 @@ func TestRunScript(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []core.Progress{
-		{Done: 0, Total: 3, Text: "CREATE TABLE a (x)"}, {Done: 1, Total: 3, Text: "INSERT INTO a"},
-		{Done: 2, Total: 3, Text: "INSERT INTO a VALUES ('$${env:KEY}')"}, {Done: 3, Total: 3},
+		{Done: 0, Total: 3, Text: "CREATE TABLE a (x)"},
+		{Done: 1, Total: 3, Text: "INSERT INTO a"},
+		{Done: 2, Total: 3, Text: "INSERT INTO a VALUES ('$${env:KEY}')"},
+		{Done: 3, Total: 3},
 	}
 	if d := cmp.Diff(progress, want); d != "" {
 		t.Errorf("progress: got -, want +:\n%s", d)

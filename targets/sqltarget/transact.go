@@ -52,6 +52,7 @@ func (a *attempt) prepare(ctx context.Context) error {
 		}
 		return err
 	}
+	ctx = a.open.locked(ctx)
 	if _, err := a.open.exec(ctx, insertMarker, markerArgs(a.Marker)...); err != nil {
 		if a.target.classify(err) == Duplicate {
 			return core.ErrMarked
@@ -70,7 +71,7 @@ func (a *attempt) work(ctx context.Context) (err error) {
 		if p := recover(); p != nil {
 			err = &core.PanicError{Value: p, Stack: string(debug.Stack())}
 		} else if !returned { // runtime.Goexit, after which nobody rolls back
-			_ = a.open.rollback() // the goroutine is ending: there is nobody to tell
+			_ = a.open.rollback() //nolint:errcheck // the goroutine is ending: there is nobody to tell
 			a.open.discard()
 		}
 	}()
@@ -94,7 +95,7 @@ func (a *attempt) work(ctx context.Context) (err error) {
 func (a *attempt) rollback(ctx context.Context, cause error) error {
 	ended, sound := a.undo(ctx, cause)
 	if sound {
-		_ = a.target.put(ctx, a.open.session) // the cause says more than a connection that cannot be given back
+		_ = a.target.put(ctx, a.open.session) //nolint:errcheck // the cause says more than a connection that cannot be given back
 	} else {
 		a.open.discard()
 	}
@@ -136,7 +137,7 @@ func (a *attempt) commit(ctx context.Context) error {
 	ended := errors.Is(err, sql.ErrTxDone) || t.classify(err) == NoTransaction
 	refused := err != nil && t.dialect.Refused(err)
 	if err == nil || ended || refused {
-		_ = t.put(ctx, a.open.session) // the outcome is known, whatever becomes of the connection
+		_ = t.put(ctx, a.open.session) //nolint:errcheck // the outcome is known, whatever becomes of the connection
 	} else {
 		a.open.discard()
 	}

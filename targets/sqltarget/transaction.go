@@ -16,7 +16,7 @@ const endWait = 30 * time.Second
 type transaction struct {
 	*session
 	tx  *sql.Tx
-	end func() // ends the context that database/sql and the driver keep
+	end func() // ends the context that database/sql and the driver keep; nil: it has no end
 }
 
 // begin starts a transaction. The context that database/sql and the driver keep
@@ -25,6 +25,16 @@ type transaction struct {
 // cut COMMIT and ROLLBACK short. So it ends with the caller's while BEGIN waits,
 // and from then on only when end is called.
 func (s *session) begin(ctx context.Context) (*transaction, error) {
+	if s.target.dialect.LateSafe { // nothing in it can hang for longer than the lock timeout
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		tx, err := s.conn.BeginTx(context.WithoutCancel(ctx), nil)
+		if err != nil {
+			return nil, err
+		}
+		return &transaction{s, tx, nil}, nil
+	}
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, end)
 	tx, err := s.conn.BeginTx(life, nil)
@@ -52,6 +62,9 @@ func (x *transaction) commit() error { return x.bounded(x.tx.Commit) }
 func (x *transaction) rollback() error { return x.bounded(x.tx.Rollback) }
 
 func (x *transaction) bounded(f func() error) error {
+	if x.end == nil {
+		return f()
+	}
 	wait := x.lease
 	if wait <= 0 {
 		wait = endWait
