@@ -55,7 +55,7 @@ func (c *command) auditCommand() *cobra.Command {
 		c.result(newAuditData(entries, next), func(out *printer) { printEntries(out, entries, f.history, next) })
 		return nil
 	})
-	cmd.AddCommand(list)
+	cmd.AddCommand(list, c.auditVerifyCommand(), c.auditFixCommand())
 	return groupOnly(cmd)
 }
 

@@ -114,6 +114,17 @@ func (c *command) warn(text string) {
 	_, _ = c.proc.Stderr.Write(p.Bytes()) // nobody to tell
 }
 
+// note tells people on stderr that something goes on.
+func (c *command) note(format string, args ...any) {
+	switch {
+	case c.quiet:
+	case c.output == "json":
+		c.logger().Info(fmt.Sprintf(format, args...))
+	default:
+		fmt.Fprintln(c.proc.Stderr, oneLine(fmt.Sprintf(format, args...)))
+	}
+}
+
 // logger writes to stderr: JSON unless that is a terminal.
 func (c *command) logger() *slog.Logger {
 	var level slog.Level
