@@ -131,11 +131,47 @@ func gravity(c Code) int {
 	return 5
 }
 
-// HintOf returns what to do next about err, or "".
+// HintOf returns what to do next about err: what the error itself knows, or what
+// its class says. It is "" only for nil.
 func HintOf(err error) string {
+	if err == nil {
+		return ""
+	}
 	var h Hinted
 	if errors.As(err, &h) {
-		return h.Hint()
+		if hint := h.Hint(); hint != "" {
+			return hint
+		}
 	}
-	return ""
+	return CodeOf(err).hint()
+}
+
+// hint is the advice for a class of errors, for those that know no better.
+func (c Code) hint() string {
+	switch c {
+	case CodeUsage:
+		return "see the commands and flags with --help"
+	case CodeChangeSetInvalid, CodeDrift:
+		return "mend the changes, then check with: flamingock validate"
+	case CodeUnavailable:
+		return "check that the system is up and can be reached from here, then run again"
+	case CodeChangeFailed:
+		return "see what is known and what to do with: flamingock issue list"
+	case CodeLockHeld:
+		return "look again with flamingock status, then run again"
+	case CodeLeaseLost:
+		return "run again: the next run settles what this one had begun, or says what a person must do"
+	case CodeDeadlineNear, CodeInterrupted:
+		return "run again: it goes on where this run stopped"
+	case CodePermissionDenied:
+		return "grant the right to whoever runs Flamingock, then run again"
+	case CodeConfigInvalid:
+		return "mend the configuration, then check with: flamingock config show"
+	case CodeManualIntervention:
+		return "see what is known and what to do with: flamingock issue list"
+	case CodePending:
+		return "apply the changes with: flamingock apply"
+	case CodeInternal:
+	}
+	return "run again; if it stays, report it with the output of: flamingock version"
 }

@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -142,15 +144,23 @@ func (e *Entry) normalise() {
 	for _, s := range []*string{&e.Author, &e.Order, &e.Stage, &e.Definition, &e.SourceFile, &e.Reason, &e.Host, &e.Version, &e.Principal, &e.Trigger.Kind, &e.Trigger.ID} {
 		*s = Cap(*s, maxText/4)
 	}
-	if len(e.Metadata) > 0 {
-		m := make(map[string]string, len(e.Metadata))
-		for k, v := range e.Metadata {
-			m[Cap(k, maxID)] = Cap(v, maxText/4)
-		}
-		e.Metadata = m
-	} else {
-		e.Metadata = nil
+	e.Metadata = capMetadata(e.Metadata)
+}
+
+// capMetadata bounds what users may attach, and says when it left something out.
+func capMetadata(in map[string]string) map[string]string {
+	if len(in) == 0 {
+		return nil
 	}
+	out := make(map[string]string, min(len(in), maxMetadata)+1)
+	for i, k := range slices.Sorted(maps.Keys(in)) {
+		if i == maxMetadata {
+			out["…"] = fmt.Sprintf("%d more (cut)", len(in)-maxMetadata)
+			break
+		}
+		out[Cap(k, maxID)] = Cap(in[k], maxText/4)
+	}
+	return out
 }
 
 // Canonical returns the canonical encoding, version 1, that the hash is taken

@@ -486,6 +486,11 @@ func (e *ChainError) Error() string {
 // Code returns ManualIntervention: a person has to find out who did it.
 func (e *ChainError) Code() Code { return CodeManualIntervention }
 
+// Hint says what to do.
+func (e *ChainError) Hint() string {
+	return "keep a copy of the audit store as it is, and compare it with a backup: what was recorded from this entry on cannot be relied on"
+}
+
 // PendingError says that changes wait to be applied.
 type PendingError struct{ ChangeIDs []string }
 

@@ -30,7 +30,8 @@ func Load(o Options) (*Config, error) {
 	case !o.Optional:
 		return nil, &core.ConfigError{
 			Reason: DefaultPath + " not found here",
-			Next:   "go to the directory that it is in, name it with --config or FLAMINGOCK_CONFIG, or begin one with: flamingock new",
+			Next: "go to the directory that it is in, or name it with --config or FLAMINGOCK_CONFIG; a first one may hold just " +
+				`{stages: [{location: changes}], targetSystems: {app-db: {type: sqlite, dsn: "file:app.db"}}}`,
 		}
 	}
 	return load(o, "", nil)
@@ -101,7 +102,7 @@ func load(o Options, name string, data []byte) (*Config, error) {
 	l.targets(f.TargetSystems)
 	l.warn()
 	if !l.faults.None() {
-		return nil, &core.ConfigFaults{Faults: l.faults.List}
+		return nil, &core.ConfigFaults{Faults: strictyaml.SortFaults(l.faults.List)}
 	}
 	l.c.values = l.values(f.TargetSystems)
 	return l.c, nil
@@ -172,7 +173,7 @@ func (l *loader) layer(f *file) {
 		known[k.path] = true
 		l.origins[k.path] = origin{fromDefault, "default"}
 		if k.def != "" {
-			_ = k.set(l.c, k.def) // defaults are valid: a test loads them
+			l.set(&k, k.def, l.origins[k.path])
 		}
 		if n := nodes[k.path]; n != nil {
 			l.fromFile(&k, n)
@@ -223,11 +224,11 @@ func (l *loader) fromFile(k *key, n *strictyaml.Node) {
 	case "enabled":
 		faults = strictyaml.DecodeAt(n, &l.c.Enabled, k.path)
 	default:
-		var s string
-		if faults = strictyaml.DecodeAt(n, &s, k.path); len(faults) == 0 {
-			l.set(k, s, from)
+		if n.IsScalar() {
+			l.set(k, n.Text.Value, from)
 			return
 		}
+		faults = []core.Fault{{Where: n.Pos.String(), Message: k.path + " must be one value, not " + n.Kind.String()}}
 	}
 	l.refused[k.path] = len(faults) > 0
 	l.faults.List = append(l.faults.List, faults...)

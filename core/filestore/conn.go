@@ -62,7 +62,7 @@ func (s *Store) connect(ctx context.Context, a access) (*conn, error) {
 	db.SetMaxOpenConns(1)
 	c := &conn{db: db, turn: make(chan struct{}, 1), stmts: map[string]*sql.Stmt{}}
 	if c.sql, err = db.Conn(ctx); err != nil {
-		_ = db.Close() // the reason is err
+		_ = db.Close() //nolint:errcheck // err is the reason, and nothing was written
 		return nil, s.fault("open", err)
 	}
 	c.turn <- struct{}{}
@@ -70,11 +70,11 @@ func (s *Store) connect(ctx context.Context, a access) (*conn, error) {
 }
 
 // prepare returns the statement, kept from its first use on.
-func (c *conn) prepare(query string) (*sql.Stmt, error) {
+func (c *conn) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 	if st, ok := c.stmts[query]; ok {
 		return st, nil
 	}
-	st, err := c.sql.PrepareContext(context.Background(), query)
+	st, err := c.sql.PrepareContext(context.WithoutCancel(ctx), query)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func (c *conn) prepare(query string) (*sql.Stmt, error) {
 }
 
 func (c *conn) exec(ctx context.Context, query string, args ...any) error {
-	st, err := c.prepare(query)
+	st, err := c.prepare(ctx, query)
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func (c *conn) exec(ctx context.Context, query string, args ...any) error {
 }
 
 func (c *conn) row(ctx context.Context, query string, args []any, dest ...any) error {
-	st, err := c.prepare(query)
+	st, err := c.prepare(ctx, query)
 	if err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func (c *conn) row(ctx context.Context, query string, args []any, dest ...any) e
 
 // each calls scan for every row.
 func (c *conn) each(ctx context.Context, query string, args []any, scan func(*sql.Rows) error) (err error) {
-	st, err := c.prepare(query)
+	st, err := c.prepare(ctx, query)
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func (c *conn) transact(ctx context.Context, s *Store, op string, work func() er
 	done := context.WithoutCancel(ctx)
 	if err := c.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
 		// A wait that was cut short may still have got the lock.
-		_ = c.exec(done, "ROLLBACK") // usually "no transaction is active"
+		_ = c.exec(done, "ROLLBACK") //nolint:errcheck // usually "no transaction is active"
 		return s.fault(op, err)
 	}
 	err := work()
@@ -137,7 +137,7 @@ func (c *conn) transact(ctx context.Context, s *Store, op string, work func() er
 		err = c.exec(done, "COMMIT")
 	}
 	if err != nil {
-		_ = c.exec(done, "ROLLBACK") // SQLite has done it already after some errors
+		_ = c.exec(done, "ROLLBACK") //nolint:errcheck // SQLite has done it already after some errors
 		return s.fault(op, err)
 	}
 	return nil
@@ -147,7 +147,7 @@ func (c *conn) transact(ctx context.Context, s *Store, op string, work func() er
 func (c *conn) view(ctx context.Context, s *Store, op string, work func() error) error {
 	done := context.WithoutCancel(ctx)
 	if err := c.exec(ctx, "BEGIN"); err != nil {
-		_ = c.exec(done, "ROLLBACK") // usually "no transaction is active"
+		_ = c.exec(done, "ROLLBACK") //nolint:errcheck // usually "no transaction is active"
 		return s.fault(op, err)
 	}
 	err := work()

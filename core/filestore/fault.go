@@ -66,6 +66,11 @@ func (s *Store) fault(op string, err error) error {
 	return fmt.Errorf("filestore: %s: %w", op, err)
 }
 
+func isBusy(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY
+}
+
 func (s *Store) osFault(op string, err error) error {
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):

@@ -13,12 +13,12 @@ func (s *Store) Acquire(ctx context.Context, a core.Acquisition) error {
 		return err
 	}
 	var former string
-	err := s.change(ctx, "acquire", a.Ledger, func(t *ledgerTx) (bool, error) {
+	err := s.change(ctx, "acquire", a.Ledger, func(ctx context.Context, t *ledgerTx) (bool, error) {
 		mine := core.Lease{Ledger: a.Ledger, Owner: a.Owner, Token: a.Token}
 		if len(a.Entries) == 0 && t.owned(mine) {
 			return false, nil // sent again, without entries
 		}
-		if landed, err := t.landed(a.Entries); err != nil || landed {
+		if landed, err := t.landed(ctx, a.Entries); err != nil || landed {
 			return false, err // sent again, with entries
 		}
 		h := &t.head
@@ -32,7 +32,7 @@ func (s *Store) Acquire(ctx context.Context, a core.Acquisition) error {
 		}
 		h.Owner, h.Token, h.Released = a.Owner, a.Token, a.Release
 		h.Lease, h.Holder = wholeMs(a.Lease), a.Holder
-		return true, t.put(a.Entries)
+		return true, t.put(ctx, a.Entries)
 	})
 	if err == nil && former != "" {
 		s.bury(former) // nothing names the former owner any more
@@ -68,21 +68,21 @@ func (s *Store) Append(ctx context.Context, a core.Append) error {
 	if len(a.Entries) == 0 {
 		return &core.UsageError{Reason: "an append needs at least one entry", Next: "renew or release the lease instead"}
 	}
-	return s.change(ctx, "append", a.Lease.Ledger, func(t *ledgerTx) (bool, error) {
-		if landed, err := t.landed(a.Entries); err != nil || landed {
+	return s.change(ctx, "append", a.Lease.Ledger, func(ctx context.Context, t *ledgerTx) (bool, error) {
+		if landed, err := t.landed(ctx, a.Entries); err != nil || landed {
 			return false, err
 		}
 		if !t.holds(a.Lease) {
 			return false, core.ErrLeaseLost
 		}
 		t.head.Released = a.Release
-		return true, t.put(a.Entries)
+		return true, t.put(ctx, a.Entries)
 	})
 }
 
 // Renew gives the head a new rvn and changes nothing else.
 func (s *Store) Renew(ctx context.Context, l core.Lease) error {
-	return s.change(ctx, "renew", l.Ledger, func(t *ledgerTx) (bool, error) {
+	return s.change(ctx, "renew", l.Ledger, func(_ context.Context, t *ledgerTx) (bool, error) {
 		if !t.holds(l) {
 			return false, core.ErrLeaseLost
 		}
@@ -92,7 +92,7 @@ func (s *Store) Renew(ctx context.Context, l core.Lease) error {
 
 // Release frees the lease. To free it again is no error and writes nothing.
 func (s *Store) Release(ctx context.Context, l core.Lease) error {
-	return s.change(ctx, "release", l.Ledger, func(t *ledgerTx) (bool, error) {
+	return s.change(ctx, "release", l.Ledger, func(_ context.Context, t *ledgerTx) (bool, error) {
 		if !t.owned(l) {
 			return false, core.ErrLeaseLost
 		}

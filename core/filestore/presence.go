@@ -54,7 +54,7 @@ func (s *Store) Attend(ctx context.Context, owner string) (leave func() error, e
 			return func() error { return s.leave(l) }, nil
 		}
 		// Somebody took the file for a dead owner's and removed it, or it is held.
-		_ = l.Close() // nothing depends on this lock
+		_ = l.Close() //nolint:errcheck // nothing depends on this lock
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("filestore: attend: the lock of owner %s could not be had: %w", owner, err)
 		}
@@ -142,9 +142,9 @@ func (s *Store) removeIfDead(owner string, useless func() bool) {
 		return
 	}
 	if samePath(l) && useless() {
-		_ = os.Remove(path) // a file left over harms nobody
+		_ = os.Remove(path) //nolint:errcheck // a file left over harms nobody
 	}
-	_ = l.Close() // the lock ends with the process at the latest
+	_ = l.Close() //nolint:errcheck // the lock ends with the process at the latest
 }
 
 // holdsAny reports whether a ledger is held by the owner, or may be.

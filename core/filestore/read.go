@@ -90,8 +90,9 @@ func (s *Store) head(ctx context.Context, c *conn, ledger string) (core.Head, er
 	return h, nil
 }
 
-// History returns entries in the order of their seq. It does not verify the
-// hashes: core.VerifyChain does, over all entries.
+// History returns entries in the order of their seq. That none is missing before
+// the last one, and that none was altered, is for core.VerifyChain to say, which
+// names the entry; a history that ends before the head does is an error here.
 func (s *Store) History(ctx context.Context, q core.HistoryQuery) (core.HistoryPage, error) {
 	var page core.HistoryPage
 	if err := core.CheckLedger(q.Ledger); err != nil {
@@ -104,7 +105,7 @@ func (s *Store) History(ctx context.Context, q core.HistoryQuery) (core.HistoryP
 	}
 	err := s.reading(ctx, "history", func(c *conn) error {
 		page = core.HistoryPage{}
-		return c.each(ctx, query, args, func(rows *sql.Rows) error {
+		err := c.each(ctx, query, args, func(rows *sql.Rows) error {
 			var seq uint64
 			var body string
 			if err := rows.Scan(&seq, &body); err != nil {
@@ -121,11 +122,31 @@ func (s *Store) History(ctx context.Context, q core.HistoryQuery) (core.HistoryP
 			page.Entries = append(page.Entries, e)
 			return nil
 		})
+		if err != nil || q.ChangeID != "" || page.Next != 0 {
+			return err
+		}
+		return s.reachesHead(ctx, c, q, page)
 	})
 	if err != nil {
 		return core.HistoryPage{}, err
 	}
 	return page, nil
+}
+
+// reachesHead notices that the end of the history was lost.
+func (s *Store) reachesHead(ctx context.Context, c *conn, q core.HistoryQuery, last core.HistoryPage) error {
+	h, err := s.head(ctx, c, q.Ledger)
+	if err != nil {
+		return err
+	}
+	end := q.AfterSeq
+	if n := len(last.Entries); n > 0 {
+		end = last.Entries[n-1].Seq
+	}
+	if end < h.Seq {
+		return s.corrupt(fmt.Errorf("ledger %s: no entry after %d is there, and the head says %d", q.Ledger, end, h.Seq))
+	}
+	return nil
 }
 
 // reading runs work on one consistent state. On a read-only store without a file
@@ -179,7 +200,11 @@ func (s *Store) connectExisting(ctx context.Context, a access) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	state, err := s.inspect(ctx, c)
+	var state fileState
+	err = s.patiently(ctx, func() (err error) {
+		state, err = s.inspect(ctx, c)
+		return err
+	})
 	if err == nil && state == fileOurs {
 		return c, nil
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"time"
 
@@ -60,13 +61,13 @@ func Open(ctx context.Context, path string, o *Options) (*Store, error) {
 	if s.opts.ReadOnly {
 		// Look now, so that a damaged file is an error of Open here too.
 		if err := s.reading(ctx, "open", func(*conn) error { return nil }); err != nil {
-			_ = s.Close() // the reason is err
+			_ = s.Close() //nolint:errcheck // err is the reason
 			return nil, err
 		}
 		return s, nil
 	}
 	if err := s.open(ctx); err != nil {
-		_ = s.Close() // the reason is err
+		_ = s.Close() //nolint:errcheck // err is the reason
 		return nil, err
 	}
 	return s, nil
@@ -86,6 +87,19 @@ func (s *Store) open(ctx context.Context) error {
 	if s.writer, err = s.connect(ctx, readWrite); err != nil {
 		return err
 	}
+	if err := s.patiently(ctx, func() error { return s.prepare(ctx) }); err != nil {
+		return err
+	}
+	if s.reader, err = s.connect(ctx, readWrite); err != nil {
+		return err
+	}
+	s.ident, err = os.Stat(s.path)
+	return s.fault("open", err)
+}
+
+// prepare makes the file a store if it is new, and finds out whether it is one,
+// and can be written, if it is not.
+func (s *Store) prepare(ctx context.Context) error {
 	state, err := s.inspect(ctx, s.writer)
 	if err != nil {
 		return err
@@ -98,15 +112,16 @@ func (s *Store) open(ctx context.Context) error {
 	if err := s.logAhead(ctx, s.writer); err != nil {
 		return err
 	}
-	// A file that cannot be written is found now, before a change begins.
-	if err := s.writer.transact(ctx, s, "open", func() error { return nil }); err != nil {
-		return err
-	}
-	if s.reader, err = s.connect(ctx, readWrite); err != nil {
-		return err
-	}
-	s.ident, err = os.Stat(s.path)
-	return s.fault("open", err)
+	return s.probe(ctx)
+}
+
+// probe finds out now, before a change begins, whether the file can be written.
+// SQLite opens a file without the right to write for reading, and begins even
+// write transactions on it; only a statement that may write is refused.
+func (s *Store) probe(ctx context.Context) error {
+	return s.writer.transact(ctx, s, "open", func() error {
+		return s.writer.exec(context.WithoutCancel(ctx), `UPDATE ledgers SET crc = crc WHERE name = ''`)
+	})
 }
 
 // look reports whether there is something at the path that could be a store.
@@ -121,6 +136,9 @@ func (s *Store) look() (bool, error) {
 		return false, s.foreign(errors.New("it is a directory"))
 	case !info.Mode().IsRegular():
 		return false, s.foreign(fmt.Errorf("it is not a regular file (%s)", info.Mode().Type()))
+	case info.Size() == 1 && runtime.GOOS != "darwin":
+		// SQLite would take it for empty: on some macOS it makes such files itself.
+		return false, s.foreign(errors.New("it is not an SQLite database: it has one byte"))
 	}
 	return true, nil
 }
@@ -165,7 +183,32 @@ func (s *Store) use(ctx context.Context, c *conn, op string, work func() error) 
 		return s.fault(op, ctx.Err())
 	}
 	defer func() { c.turn <- struct{}{} }()
-	return work()
+	return s.patiently(ctx, work)
+}
+
+// patiently repeats work while another process is in the way. SQLite itself waits
+// for most locks, but not for those of a process that makes the file, recovers
+// its log after a crash, or closes it as the last one. Work that fails must have
+// changed nothing.
+func (s *Store) patiently(ctx context.Context, work func() error) error {
+	enough := time.NewTimer(s.opts.BusyTimeout)
+	defer enough.Stop()
+	for {
+		err := work()
+		if !isBusy(err) {
+			return err
+		}
+		pause := time.NewTimer(2 * time.Millisecond)
+		select {
+		case <-enough.C:
+			pause.Stop()
+			return err
+		case <-ctx.Done():
+			pause.Stop()
+			return s.fault("wait", ctx.Err())
+		case <-pause.C:
+		}
+	}
 }
 
 func (s *Store) shut(op string) error {

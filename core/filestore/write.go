@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 
 	"github.com/flamingock/flamingock-go/core"
 )
@@ -11,6 +12,7 @@ import (
 const (
 	selectHash = `SELECT hash FROM entries WHERE ledger = ? AND seq = ?`
 	selectSeq  = `SELECT seq FROM changes WHERE ledger = ? AND id = ?`
+	selectLeft = `SELECT EXISTS (SELECT 1 FROM entries WHERE ledger = ?) OR EXISTS (SELECT 1 FROM changes WHERE ledger = ?)`
 	upsertHead = `INSERT INTO ledgers (name, head, crc) VALUES (?, ?, ?)
 		ON CONFLICT (name) DO UPDATE SET head = excluded.head, crc = excluded.crc`
 	upsertRecord = `INSERT INTO changes (ledger, id, seq, body, crc) VALUES (?, ?, ?, ?, ?)
@@ -18,8 +20,8 @@ const (
 	insertEntry = `INSERT INTO entries (ledger, seq, change_id, hash, body) VALUES (?, ?, ?, ?, ?)`
 )
 
-// ledgerTx is one ledger inside a write transaction. The transaction has begun,
-// so it looks at no context.
+// ledgerTx is one ledger inside a write transaction. Its methods get a context
+// that does not end any more.
 type ledgerTx struct {
 	s      *Store
 	c      *conn
@@ -29,23 +31,38 @@ type ledgerTx struct {
 
 // change runs work on a ledger in one transaction. work reports whether there is
 // anything to write: the head is then written with a new rvn.
-func (s *Store) change(ctx context.Context, op, ledger string, work func(t *ledgerTx) (write bool, err error)) error {
+func (s *Store) change(ctx context.Context, op, ledger string, work func(ctx context.Context, t *ledgerTx) (write bool, err error)) error {
 	if err := core.CheckLedger(ledger); err != nil {
 		return err
 	}
 	return s.writing(ctx, op, func(c *conn) error {
-		h, err := s.head(context.WithoutCancel(ctx), c, ledger)
+		ctx := context.WithoutCancel(ctx)
+		h, err := s.head(ctx, c, ledger)
 		if err != nil {
 			return err
 		}
 		t := &ledgerTx{s: s, c: c, ledger: ledger, head: h}
-		write, err := work(t)
+		if h.LedgerID == "" {
+			if err := t.checkNew(ctx); err != nil {
+				return err
+			}
+		}
+		write, err := work(ctx, t)
 		if err != nil || !write {
 			return err
 		}
 		t.head.RVN++
-		return t.putHead()
+		return t.putHead(ctx)
 	})
+}
+
+// checkNew refuses to begin a ledger anew whose head was lost.
+func (t *ledgerTx) checkNew(ctx context.Context) error {
+	var left bool
+	if err := t.c.row(ctx, selectLeft, []any{t.ledger, t.ledger}, &left); err != nil || !left {
+		return err
+	}
+	return t.s.corrupt(fmt.Errorf("ledger %s has entries or states, but no head", t.ledger))
 }
 
 // holds reports whether l is the lease as it is now.
@@ -60,12 +77,12 @@ func (t *ledgerTx) owned(l core.Lease) bool {
 
 // landed reports whether the request that these entries belong to was written
 // before: an entry has its seq once and for ever, and its hash covers who wrote it.
-func (t *ledgerTx) landed(entries []core.Entry) (bool, error) {
+func (t *ledgerTx) landed(ctx context.Context, entries []core.Entry) (bool, error) {
 	if len(entries) == 0 {
 		return false, nil
 	}
 	var hash string
-	err := t.c.row(context.Background(), selectHash, []any{t.ledger, entries[0].Seq}, &hash)
+	err := t.c.row(ctx, selectHash, []any{t.ledger, entries[0].Seq}, &hash)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
@@ -74,19 +91,19 @@ func (t *ledgerTx) landed(entries []core.Entry) (bool, error) {
 
 // put checks that entries continue the history and the changes' states, and
 // writes them. What it wrote before a refusal is rolled back with it.
-func (t *ledgerTx) put(entries []core.Entry) error {
+func (t *ledgerTx) put(ctx context.Context, entries []core.Entry) error {
 	if err := core.CheckEntries(t.ledger, t.head.Seq, t.head.Hash, entries); err != nil {
 		return err
 	}
 	for i := range entries {
 		e := &entries[i]
-		if err := t.c.exec(context.Background(), insertEntry, t.ledger, e.Seq, e.ChangeID, e.Hash, string(e.Encode())); err != nil {
+		if err := t.c.exec(ctx, insertEntry, t.ledger, e.Seq, e.ChangeID, e.Hash, string(e.Encode())); err != nil {
 			return err
 		}
 		if e.ChangeID == "" {
 			continue
 		}
-		if err := t.putRecord(e); err != nil {
+		if err := t.putRecord(ctx, e); err != nil {
 			return err
 		}
 	}
@@ -97,9 +114,9 @@ func (t *ledgerTx) put(entries []core.Entry) error {
 	return nil
 }
 
-func (t *ledgerTx) putRecord(e *core.Entry) error {
+func (t *ledgerTx) putRecord(ctx context.Context, e *core.Entry) error {
 	var at uint64
-	err := t.c.row(context.Background(), selectSeq, []any{t.ledger, e.ChangeID}, &at)
+	err := t.c.row(ctx, selectSeq, []any{t.ledger, e.ChangeID}, &at)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
@@ -110,13 +127,13 @@ func (t *ledgerTx) putRecord(e *core.Entry) error {
 	if err != nil {
 		return err
 	}
-	return t.c.exec(context.Background(), upsertRecord, t.ledger, e.ChangeID, e.Seq, body, crc)
+	return t.c.exec(ctx, upsertRecord, t.ledger, e.ChangeID, e.Seq, body, crc)
 }
 
-func (t *ledgerTx) putHead() error {
+func (t *ledgerTx) putHead(ctx context.Context) error {
 	body, crc, err := encodeHead(t.head)
 	if err != nil {
 		return err
 	}
-	return t.c.exec(context.Background(), upsertHead, t.ledger, body, crc)
+	return t.c.exec(ctx, upsertHead, t.ledger, body, crc)
 }

@@ -30,19 +30,20 @@ func (c *compiler) change(d *document, file, order string) core.Change {
 		Apply:  placeholder(),
 	}
 	ch.Source.File = file
-	goodShape := d.shape(c.faults)
+	good := d.shape(c.faults)
 	tpl := c.template(d)
 	if tpl != nil {
 		ch.Source.Template = tpl.Name
-		goodShape = c.fits(d, tpl) && goodShape
+		good = c.fits(d, tpl) && good
+		// What is well formed is compiled even when something else is not, for its
+		// own faults.
+		if compiled := ch; c.compile(d, tpl, &compiled) && good {
+			ch = compiled
+		}
 	}
-	if !goodShape {
-		return ch
-	}
-	ch.Checksum = checksum(ch.Source.Template, d)
-	ch.References = references(d.Configuration, d.Apply, d.Rollback, d.Steps, d.Probe)
-	if tpl != nil {
-		c.compile(d, tpl, &ch)
+	if good {
+		ch.Checksum = checksum(ch.Source.Template, d)
+		ch.References = references(d.Configuration, d.Apply, d.Rollback, d.Steps, d.Probe)
 	}
 	return ch
 }
@@ -151,8 +152,9 @@ func (c *compiler) fits(d *document, tpl *core.Template) bool {
 	return len(c.faults.List) == before
 }
 
-// compile fills in the steps and the probe of ch.
-func (c *compiler) compile(d *document, tpl *core.Template, ch *core.Change) {
+// compile fills in the steps and the probe of ch and reports whether all could be
+// compiled.
+func (c *compiler) compile(d *document, tpl *core.Template, ch *core.Change) bool {
 	var applies []core.Payload
 	one := func(n *strictyaml.Node, path string, rollback bool) core.Step {
 		if n == nil || n.Kind == strictyaml.Null {
@@ -165,7 +167,6 @@ func (c *compiler) compile(d *document, tpl *core.Template, ch *core.Change) {
 		s, err := tpl.Compile(p)
 		if err != nil {
 			c.faults.List = append(c.faults.List, faultsOf(err, n.Pos)...)
-			return placeholder()
 		}
 		if s.Name == "" {
 			s.Name = tpl.Name
@@ -173,10 +174,8 @@ func (c *compiler) compile(d *document, tpl *core.Template, ch *core.Change) {
 		return s
 	}
 	before := len(c.faults.List)
-	if d.Steps == nil {
-		ch.Apply = one(d.Apply, "apply", false)
-		ch.Rollback = one(d.Rollback, "rollback", true)
-	} else {
+	switch {
+	case d.Steps != nil && !tpl.SingleOnly:
 		ch.Apply = core.Step{}
 		for i, s := range d.Steps.Items {
 			path := fmt.Sprintf("steps[%d].", i)
@@ -185,11 +184,15 @@ func (c *compiler) compile(d *document, tpl *core.Template, ch *core.Change) {
 				Rollback: one(s.Get("rollback"), path+"rollback", true),
 			})
 		}
+	case d.Steps == nil && !tpl.StepsOnly:
+		ch.Apply = one(d.Apply, "apply", false)
+		ch.Rollback = one(d.Rollback, "rollback", true)
 	}
 	if len(c.faults.List) > before {
-		return // a probe would only repeat the faults of the payloads
+		return false // a probe would only repeat the faults of the payloads
 	}
 	c.probe(d, tpl, applies, ch)
+	return len(c.faults.List) == before
 }
 
 func (c *compiler) probe(d *document, tpl *core.Template, applies []core.Payload, ch *core.Change) {
@@ -198,10 +201,11 @@ func (c *compiler) probe(d *document, tpl *core.Template, applies []core.Payload
 		at  = d.pos
 	)
 	switch {
+	case d.Probe != nil && tpl.CustomProbe == nil: // said already
 	case d.Probe != nil:
 		at = d.Probe.Pos
 		ch.Probe, err = tpl.CustomProbe(&payload{node: d.Probe, config: d.Configuration, path: "probe"})
-	case tpl.Probe != nil:
+	case tpl.Probe != nil && len(applies) > 0:
 		ch.Probe, err = tpl.Probe(applies)
 	}
 	if err != nil {

@@ -2,10 +2,9 @@ package template
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/core/internal/strictyaml"
@@ -39,7 +38,7 @@ func Load(in Input) ([]core.Stage, error) {
 			} else {
 				faults.List = append(faults.List, core.Fault{
 					Where:   stageWhere(dir),
-					Message: fmt.Sprintf("stage %q: its location %s %s", dir.Name, d.display, err),
+					Message: fmt.Sprintf("the location %s %s", d.display, err),
 				})
 			}
 			if !ok {
@@ -63,8 +62,12 @@ func Load(in Input) ([]core.Stage, error) {
 		}
 	}
 	err := core.JoinFaults(asError(faults.List), core.Validate(stages, in.Targets, broken...))
+	var all *core.ValidationError
+	if errors.As(err, &all) {
+		all.Faults = strictyaml.SortFaults(all.Faults)
+	}
 	if err != nil {
-		return nil, sorted(err)
+		return nil, err
 	}
 	return stages, nil
 }
@@ -86,42 +89,4 @@ func merge(s *core.Stage, code *core.Stage) {
 			s.DependsOn = append(s.DependsOn, d)
 		}
 	}
-}
-
-// sorted sorts the faults of a *core.ValidationError by file, line and column.
-func sorted(err error) error {
-	v, ok := err.(*core.ValidationError) //nolint:errorlint // JoinFaults returns it bare
-	if !ok {
-		return err
-	}
-	slices.SortStableFunc(v.Faults, func(a, b core.Fault) int {
-		af, al, ac := place(a.Where)
-		bf, bl, bc := place(b.Where)
-		return cmp.Or(cmp.Compare(af, bf), cmp.Compare(al, bl), cmp.Compare(ac, bc))
-	})
-	v.Faults = slices.Compact(v.Faults)
-	return v
-}
-
-// place takes file:line:column apart.
-func place(where string) (file string, line, column int) {
-	cut := func(s string) (string, int) {
-		i := strings.LastIndexByte(s, ':')
-		if i < 0 {
-			return s, 0
-		}
-		n, err := strconv.Atoi(s[i+1:])
-		if err != nil {
-			return s, 0
-		}
-		return s[:i], n
-	}
-	rest, last := cut(where)
-	if last == 0 {
-		return where, 0, 0
-	}
-	if file, line := cut(rest); line > 0 {
-		return file, line, last
-	}
-	return rest, last, 0
 }

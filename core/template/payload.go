@@ -58,7 +58,7 @@ func asError(faults []core.Fault) error {
 // in its tree; an error of another kind is one fault at the payload.
 func faultsOf(err error, at core.Position) []core.Fault {
 	var v *core.ValidationError
-	if many, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // walking the tree by hand
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
 		var out []core.Fault
 		for _, e := range many.Unwrap() {
 			out = append(out, faultsOf(e, at)...)

@@ -72,7 +72,7 @@ func (d *decoder) value(n *Node, v reflect.Value, path string) {
 	if d.special(n, v, path) {
 		return
 	}
-	switch v.Kind() { //nolint:exhaustive // the rest is the default
+	switch v.Kind() {
 	case reflect.Pointer:
 		if n.Kind == Null {
 			return
@@ -279,7 +279,7 @@ func (d *decoder) list(n *Node, v reflect.Value, path string) {
 // missing key: only what can be nil may have none.
 func (d *decoder) element(n *Node, v reflect.Value, path string) {
 	if n.Kind == Null {
-		switch v.Kind() { //nolint:exhaustive // these are the kinds that can be nil
+		switch v.Kind() {
 		case reflect.Pointer, reflect.Interface, reflect.Map, reflect.Slice:
 		default:
 			d.Add(n.Pos, subject(path)+" has no value")
@@ -293,7 +293,7 @@ func (d *decoder) scalar(n *Node, v reflect.Value, path string) {
 	if n.Kind == Null {
 		return
 	}
-	switch v.Kind() { //nolint:exhaustive // the rest is the default
+	switch v.Kind() {
 	case reflect.String:
 		if d.text(n, path) {
 			v.SetString(n.Text.Value)
@@ -369,58 +369,4 @@ func (d *decoder) float(n *Node, path string) (float64, bool) {
 		return 0, false
 	}
 	return f, true
-}
-
-// plain returns n as a value of Go's own types; nil for nothing and for a fault.
-func (d *decoder) plain(n *Node, path string, ordered bool) any {
-	switch n.Kind {
-	case Null:
-		return nil
-	case Bool:
-		return isTrue(n.Text.Value)
-	case Int:
-		return d.integer(n, path)
-	case Float:
-		if f, ok := d.float(n, path); ok {
-			return f
-		}
-		return nil
-	case List:
-		out := make([]any, len(n.Items))
-		for i, it := range n.Items {
-			out[i] = d.plain(it, path+"["+strconv.Itoa(i)+"]", ordered)
-		}
-		return out
-	case Map:
-		if ordered {
-			out := make(core.Ordered, len(n.Fields))
-			for i, f := range n.Fields {
-				out[i] = core.Member{Key: f.Key, Value: d.plain(f.Value, join(path, f.Key), true)}
-			}
-			return out
-		}
-		out := make(map[string]any, len(n.Fields))
-		for _, f := range n.Fields {
-			out[f.Key] = d.plain(f.Value, join(path, f.Key), false)
-		}
-		return out
-	case String:
-	}
-	return n.Text.Value
-}
-
-// integer returns an int64, or a uint64 where that does not suffice.
-func (d *decoder) integer(n *Node, path string) any {
-	if !d.unambiguous(n, path) {
-		return nil
-	}
-	digits, base := number(n.Text.Value)
-	if i, err := strconv.ParseInt(digits, base, 64); err == nil {
-		return i
-	}
-	if u, err := strconv.ParseUint(digits, base, 64); err == nil {
-		return u
-	}
-	d.Add(n.Pos, subject(path)+" is out of range")
-	return nil
 }

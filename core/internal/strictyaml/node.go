@@ -117,14 +117,3 @@ func (n *Node) At(line, column int) core.Position {
 	}
 	return n.Pos
 }
-
-// Faults collects what is wrong.
-type Faults struct{ List []core.Fault }
-
-// Add adds a fault at a place.
-func (f *Faults) Add(at core.Position, message string) {
-	f.List = append(f.List, core.Fault{Where: at.String(), Message: message})
-}
-
-// None reports whether there is no fault.
-func (f *Faults) None() bool { return len(f.List) == 0 }

@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/scanner"
 	"github.com/goccy/go-yaml/token"
 
 	"github.com/flamingock/flamingock-go/core"
@@ -36,7 +36,7 @@ func parse(file string, data []byte, faults *Faults) (root *Node) {
 	if src == nil {
 		return nil
 	}
-	r := &tokenReader{src: src, faults: faults, tokens: lexer.Tokenize(src.masked())}
+	r := &tokenReader{src: src, faults: faults, tokens: tokenize(src.masked())}
 	if !r.read() {
 		return nil
 	}
@@ -60,6 +60,24 @@ func parse(file string, data []byte, faults *Faults) (root *Node) {
 		faults.Add(core.Position{File: file}, "this is not valid YAML: a value belongs to nothing")
 	}
 	return root
+}
+
+// tokenize splits text up to the first thing that is no token. The library's own
+// loop goes on behind it, which gives nothing that could be reported and may not
+// end.
+func tokenize(text string) token.Tokens {
+	var (
+		s   scanner.Scanner
+		out token.Tokens
+	)
+	s.Init(text)
+	for {
+		tokens, err := s.Scan()
+		out.Add(tokens...)
+		if err != nil {
+			return out
+		}
+	}
 }
 
 // syntaxError reports an error of the library at the place it names.

@@ -162,6 +162,12 @@ func (r *tokenReader) token(list []*token.Token, i int) bool {
 		r.flow--
 		return r.mark("}")
 	case token.CollectEntryType:
+		if i > 0 {
+			switch list[i-1].Type { //nolint:exhaustive // these cannot come before a comma
+			case token.CollectEntryType, token.SequenceStartType, token.MappingStartType:
+				return r.misread(&misread{r.cursor, "a value is missing before this comma"})
+			}
+		}
 		return r.mark(",")
 	case token.SequenceEntryType:
 		if r.flow > 0 {

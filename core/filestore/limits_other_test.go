@@ -1,0 +1,5 @@
+//go:build !linux
+
+package filestore
+
+func systemModes() map[string]childFunc { return nil }
