@@ -41,8 +41,9 @@ type Settings interface {
 	Path(path string) string
 }
 
-// Template compiles the payload of a change file to steps. Compile is pure: it
-// contacts nothing and finds every fault that can be found by reading.
+// Template compiles the payload of a change file to steps. Its functions are pure:
+// they contact nothing, find every fault that can be found by reading, and may be
+// called from several goroutines at once.
 type Template struct {
 	Name    string
 	Aliases []string

@@ -83,12 +83,21 @@ func (c *conn) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 }
 
 func (c *conn) exec(ctx context.Context, query string, args ...any) error {
+	_, err := c.execRows(ctx, query, args...)
+	return err
+}
+
+// execRows also returns how many rows were written.
+func (c *conn) execRows(ctx context.Context, query string, args ...any) (int64, error) {
 	st, err := c.prepare(ctx, query)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	_, err = st.ExecContext(ctx, args...)
-	return err
+	r, err := st.ExecContext(ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
 }
 
 func (c *conn) row(ctx context.Context, query string, args []any, dest ...any) error {

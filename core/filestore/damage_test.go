@@ -193,6 +193,6 @@ func TestDisagreementIsNoConflict(t *testing.T) {
 	s := mustOpen(t, path, nil)
 	r := mustBegin(t, s, "o1")
 	r.mustAppend(t, core.StateStarted, "x")
-	database(t, path, `INSERT INTO entries VALUES ('`+ledger+`', 2, '', 'hash', '{}')`)
+	database(t, path, `INSERT INTO entries SELECT id + 1, ledger, seq + 1, '', 'hash', '{}' FROM entries ORDER BY id DESC LIMIT 1`)
 	wantKind(t, r.append(t.Context(), false, r.entries(core.StateApplied, "x")), core.StoreCorrupt)
 }

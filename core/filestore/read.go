@@ -7,15 +7,16 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/flamingock/flamingock-go/core"
 )
 
 const (
-	selectHead    = `SELECT head, crc FROM ledgers WHERE name = ?`
+	selectHead    = `SELECT no, head, crc FROM ledgers WHERE name = ?`
 	selectRecords = `SELECT id, seq, body, crc FROM changes WHERE ledger = ?`
-	selectEntries = `SELECT seq, body FROM entries WHERE ledger = ? AND seq > ? ORDER BY seq LIMIT ?`
-	selectChange  = `SELECT seq, body FROM entries WHERE ledger = ? AND change_id = ? AND seq > ? ORDER BY seq LIMIT ?`
+	selectEntries = `SELECT seq, body FROM entries WHERE id > ? AND id <= ? ORDER BY id LIMIT ?`
+	selectEntry   = `SELECT body FROM entries WHERE id = ?`
 )
 
 // Load returns the ledger's head and the state of every change, as of one
@@ -29,7 +30,7 @@ func (s *Store) Load(ctx context.Context, ledger string) (core.Snapshot, error) 
 	err := s.reading(ctx, "load", func(c *conn) error {
 		snap.Records = map[string]core.Record{}
 		var err error
-		if snap.Head, err = s.head(ctx, c, ledger); err != nil {
+		if _, snap.Head, err = s.head(ctx, c, ledger); err != nil {
 			return err
 		}
 		err = c.each(ctx, selectRecords, []any{ledger}, func(rows *sql.Rows) error {
@@ -72,22 +73,22 @@ func (s *Store) addsUp(ledger string, snap core.Snapshot) error {
 	return nil
 }
 
-// head returns the zero Head for a ledger that does not exist.
-func (s *Store) head(ctx context.Context, c *conn, ledger string) (core.Head, error) {
+// head returns the ledger's number in this file and its head: 0 and the zero Head
+// for a ledger that does not exist.
+func (s *Store) head(ctx context.Context, c *conn, ledger string) (no int64, h core.Head, err error) {
 	var body string
 	var crc int64
-	err := c.row(ctx, selectHead, []any{ledger}, &body, &crc)
+	err = c.row(ctx, selectHead, []any{ledger}, &no, &body, &crc)
 	if errors.Is(err, sql.ErrNoRows) {
-		return core.Head{}, nil
+		return 0, core.Head{}, nil
 	}
 	if err != nil {
-		return core.Head{}, err
+		return 0, core.Head{}, err
 	}
-	h, err := decodeHead(ledger, body, crc)
-	if err != nil {
-		return core.Head{}, s.corrupt(err)
+	if h, err = decodeHead(ledger, body, crc); err != nil {
+		return 0, core.Head{}, s.corrupt(err)
 	}
-	return h, nil
+	return no, h, nil
 }
 
 // History returns entries in the order of their seq. That none is missing before
@@ -98,34 +99,19 @@ func (s *Store) History(ctx context.Context, q core.HistoryQuery) (core.HistoryP
 	if err := core.CheckLedger(q.Ledger); err != nil {
 		return page, err
 	}
-	size := q.PageSize()
-	query, args := selectEntries, []any{q.Ledger, q.AfterSeq, size + 1}
-	if q.ChangeID != "" {
-		query, args = selectChange, []any{q.Ledger, q.ChangeID, q.AfterSeq, size + 1}
-	}
 	err := s.reading(ctx, "history", func(c *conn) error {
-		page = core.HistoryPage{}
-		err := c.each(ctx, query, args, func(rows *sql.Rows) error {
-			var seq uint64
-			var body string
-			if err := rows.Scan(&seq, &body); err != nil {
-				return err
-			}
-			if len(page.Entries) == size { // the one more that was asked for
-				page.Next = page.Entries[size-1].Seq
-				return nil
-			}
-			e, err := decodeEntry(q.Ledger, seq, body)
-			if err != nil {
-				return s.corrupt(err)
-			}
-			page.Entries = append(page.Entries, e)
-			return nil
-		})
-		if err != nil || q.ChangeID != "" || page.Next != 0 {
+		no, h, err := s.head(ctx, c, q.Ledger)
+		if err != nil {
 			return err
 		}
-		return s.reachesHead(ctx, c, q, page)
+		if q.ChangeID != "" {
+			page, err = s.ofChange(ctx, c, no, q)
+			return err
+		}
+		if page, err = s.inOrder(ctx, c, no, q); err != nil || page.Next != 0 {
+			return err
+		}
+		return s.reachesHead(q, h, page)
 	})
 	if err != nil {
 		return core.HistoryPage{}, err
@@ -133,12 +119,69 @@ func (s *Store) History(ctx context.Context, q core.HistoryQuery) (core.HistoryP
 	return page, nil
 }
 
-// reachesHead notices that the end of the history was lost.
-func (s *Store) reachesHead(ctx context.Context, c *conn, q core.HistoryQuery, last core.HistoryPage) error {
-	h, err := s.head(ctx, c, q.Ledger)
-	if err != nil {
-		return err
+func (s *Store) inOrder(ctx context.Context, c *conn, no int64, q core.HistoryQuery) (core.HistoryPage, error) {
+	var page core.HistoryPage
+	size := q.PageSize()
+	after := min(q.AfterSeq, maxSeq)
+	err := c.each(ctx, selectEntries, []any{entryID(no, after), entryID(no, maxSeq), size + 1}, func(rows *sql.Rows) error {
+		var seq uint64
+		var body string
+		if err := rows.Scan(&seq, &body); err != nil {
+			return err
+		}
+		if len(page.Entries) == size { // the one more that was asked for
+			page.Next = page.Entries[size-1].Seq
+			return nil
+		}
+		e, err := decodeEntry(q.Ledger, seq, body)
+		if err != nil {
+			return s.corrupt(err)
+		}
+		page.Entries = append(page.Entries, e)
+		return nil
+	})
+	return page, err
+}
+
+// maxSeq is the largest number that an entry's key has room for.
+const maxSeq = 1<<40 - 1
+
+// ofChange goes back from a change's last entry to the one before it, and so on.
+func (s *Store) ofChange(ctx context.Context, c *conn, no int64, q core.HistoryQuery) (core.HistoryPage, error) {
+	var page core.HistoryPage
+	var seq uint64
+	err := c.row(ctx, selectSeq, []any{q.Ledger, q.ChangeID}, &seq)
+	if errors.Is(err, sql.ErrNoRows) {
+		return page, nil
 	}
+	for err == nil && seq > q.AfterSeq {
+		var body string
+		if err = c.row(ctx, selectEntry, []any{entryID(no, min(seq, maxSeq))}, &body); err != nil {
+			break
+		}
+		e, derr := decodeEntry(q.Ledger, seq, body)
+		if derr != nil {
+			return page, s.corrupt(derr)
+		}
+		if e.ChangeID != q.ChangeID || e.PrevSeq >= e.Seq {
+			return page, s.corrupt(fmt.Errorf("entry %d of ledger %s: change %s does not lead back from it", seq, q.Ledger, q.ChangeID))
+		}
+		page.Entries = append(page.Entries, e)
+		seq = e.PrevSeq
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		return page, s.corrupt(fmt.Errorf("entry %d of ledger %s: it is missing, and change %s names it", seq, q.Ledger, q.ChangeID))
+	}
+	slices.Reverse(page.Entries)
+	if size := q.PageSize(); len(page.Entries) > size {
+		page.Entries = page.Entries[:size:size]
+		page.Next = page.Entries[size-1].Seq
+	}
+	return page, err
+}
+
+// reachesHead notices that the end of the history was lost.
+func (s *Store) reachesHead(q core.HistoryQuery, h core.Head, last core.HistoryPage) error {
 	end := q.AfterSeq
 	if n := len(last.Entries); n > 0 {
 		end = last.Entries[n-1].Seq

@@ -16,9 +16,14 @@ const (
 // schema creates layout 1. The crc columns let a load notice a damaged body;
 // entries have their hashes. The triggers make the history append-only for any
 // client; the third is there because REPLACE deletes without DELETE triggers.
+//
+// An append writes one page of each tree that it touches, so there are few:
+// entries are one tree in the order of their writing, found by number (entryID),
+// and a change's entries are found by going back from its last one.
 const schema = `
 CREATE TABLE ledgers (
-	name TEXT NOT NULL PRIMARY KEY,
+	no   INTEGER PRIMARY KEY,
+	name TEXT NOT NULL UNIQUE,
 	head TEXT NOT NULL,
 	crc  INTEGER NOT NULL
 ) STRICT;
@@ -33,15 +38,13 @@ CREATE TABLE changes (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE entries (
+	id        INTEGER PRIMARY KEY, -- ledgers.no * 2^40 + seq
 	ledger    TEXT NOT NULL,
-	seq       INTEGER NOT NULL,
+	seq       INTEGER NOT NULL CHECK (seq = id & 0xFFFFFFFFFF),
 	change_id TEXT NOT NULL,
 	hash      TEXT NOT NULL,
-	body      TEXT NOT NULL,
-	PRIMARY KEY (ledger, seq)
+	body      TEXT NOT NULL
 ) STRICT;
-
-CREATE INDEX entries_by_change ON entries (ledger, change_id, seq);
 
 CREATE TRIGGER entries_no_update BEFORE UPDATE ON entries
 BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
@@ -50,9 +53,12 @@ CREATE TRIGGER entries_no_delete BEFORE DELETE ON entries
 BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
 
 CREATE TRIGGER entries_no_replace BEFORE INSERT ON entries
-WHEN EXISTS (SELECT 1 FROM entries WHERE ledger = NEW.ledger AND seq = NEW.seq)
+WHEN EXISTS (SELECT 1 FROM entries WHERE id = NEW.id)
 BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
 `
+
+// entryID is the key of an entry: entries of one ledger stand together, in order.
+func entryID(no int64, seq uint64) int64 { return no<<40 | int64(seq) } //nolint:gosec // far below 2^40
 
 // fileState is what the file at the path turned out to be.
 type fileState int

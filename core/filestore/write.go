@@ -10,14 +10,15 @@ import (
 )
 
 const (
-	selectHash = `SELECT hash FROM entries WHERE ledger = ? AND seq = ?`
-	selectSeq  = `SELECT seq FROM changes WHERE ledger = ? AND id = ?`
-	selectLeft = `SELECT EXISTS (SELECT 1 FROM entries WHERE ledger = ?) OR EXISTS (SELECT 1 FROM changes WHERE ledger = ?)`
-	upsertHead = `INSERT INTO ledgers (name, head, crc) VALUES (?, ?, ?)
-		ON CONFLICT (name) DO UPDATE SET head = excluded.head, crc = excluded.crc`
-	upsertRecord = `INSERT INTO changes (ledger, id, seq, body, crc) VALUES (?, ?, ?, ?, ?)
-		ON CONFLICT (ledger, id) DO UPDATE SET seq = excluded.seq, body = excluded.body, crc = excluded.crc`
-	insertEntry = `INSERT INTO entries (ledger, seq, change_id, hash, body) VALUES (?, ?, ?, ?, ?)`
+	selectHash   = `SELECT hash FROM entries WHERE id = ?`
+	selectSeq    = `SELECT seq FROM changes WHERE ledger = ? AND id = ?`
+	selectLeft   = `SELECT EXISTS (SELECT 1 FROM entries WHERE ledger = ?) OR EXISTS (SELECT 1 FROM changes WHERE ledger = ?)`
+	nextNumber   = `SELECT coalesce(max(no), 0) + 1 FROM ledgers`
+	insertHead   = `INSERT INTO ledgers (head, crc, no, name) VALUES (?, ?, ?, ?)`
+	updateHead   = `UPDATE ledgers SET head = ?, crc = ? WHERE no = ? AND name = ?`
+	insertRecord = `INSERT INTO changes (seq, body, crc, ledger, id) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+	updateRecord = `UPDATE changes SET seq = ?, body = ?, crc = ? WHERE ledger = ? AND id = ? AND seq = ?`
+	insertEntry  = `INSERT INTO entries (id, ledger, seq, change_id, hash, body) VALUES (?, ?, ?, ?, ?, ?)`
 )
 
 // ledgerTx is one ledger inside a write transaction. Its methods get a context
@@ -26,6 +27,8 @@ type ledgerTx struct {
 	s      *Store
 	c      *conn
 	ledger string
+	no     int64     // the ledger's number in this file
+	isNew  bool      // the ledger has no row yet
 	head   core.Head // as stored; changed by the methods, written by putHead
 }
 
@@ -37,12 +40,12 @@ func (s *Store) change(ctx context.Context, op, ledger string, work func(ctx con
 	}
 	return s.writing(ctx, op, func(c *conn) error {
 		ctx := context.WithoutCancel(ctx)
-		h, err := s.head(ctx, c, ledger)
+		no, h, err := s.head(ctx, c, ledger)
 		if err != nil {
 			return err
 		}
-		t := &ledgerTx{s: s, c: c, ledger: ledger, head: h}
-		if h.LedgerID == "" {
+		t := &ledgerTx{s: s, c: c, ledger: ledger, no: no, isNew: no == 0, head: h}
+		if t.isNew {
 			if err := t.checkNew(ctx); err != nil {
 				return err
 			}
@@ -56,11 +59,14 @@ func (s *Store) change(ctx context.Context, op, ledger string, work func(ctx con
 	})
 }
 
-// checkNew refuses to begin a ledger anew whose head was lost.
+// checkNew numbers a new ledger, and refuses to begin one anew whose head was lost.
 func (t *ledgerTx) checkNew(ctx context.Context) error {
 	var left bool
-	if err := t.c.row(ctx, selectLeft, []any{t.ledger, t.ledger}, &left); err != nil || !left {
+	if err := t.c.row(ctx, selectLeft, []any{t.ledger, t.ledger}, &left); err != nil {
 		return err
+	}
+	if !left {
+		return t.c.row(ctx, nextNumber, nil, &t.no)
 	}
 	return t.s.corrupt(fmt.Errorf("ledger %s has entries or states, but no head", t.ledger))
 }
@@ -78,11 +84,11 @@ func (t *ledgerTx) owned(l core.Lease) bool {
 // landed reports whether the request that these entries belong to was written
 // before: an entry has its seq once and for ever, and its hash covers who wrote it.
 func (t *ledgerTx) landed(ctx context.Context, entries []core.Entry) (bool, error) {
-	if len(entries) == 0 {
-		return false, nil
+	if len(entries) == 0 || entries[0].Seq == t.head.Seq+1 {
+		return false, nil // the next one cannot be there yet
 	}
 	var hash string
-	err := t.c.row(ctx, selectHash, []any{t.ledger, entries[0].Seq}, &hash)
+	err := t.c.row(ctx, selectHash, []any{entryID(t.no, min(entries[0].Seq, maxSeq))}, &hash)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
@@ -97,7 +103,7 @@ func (t *ledgerTx) put(ctx context.Context, entries []core.Entry) error {
 	}
 	for i := range entries {
 		e := &entries[i]
-		if err := t.c.exec(ctx, insertEntry, t.ledger, e.Seq, e.ChangeID, e.Hash, string(e.Encode())); err != nil {
+		if err := t.c.exec(ctx, insertEntry, entryID(t.no, e.Seq), t.ledger, e.Seq, e.ChangeID, e.Hash, string(e.Encode())); err != nil {
 			return err
 		}
 		if e.ChangeID == "" {
@@ -114,20 +120,26 @@ func (t *ledgerTx) put(ctx context.Context, entries []core.Entry) error {
 	return nil
 }
 
+// putRecord replaces the change's state, if that is at PrevSeq.
 func (t *ledgerTx) putRecord(ctx context.Context, e *core.Entry) error {
-	var at uint64
-	err := t.c.row(ctx, selectSeq, []any{t.ledger, e.ChangeID}, &at)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return err
-	}
-	if at != e.PrevSeq {
-		return &core.ConflictError{Ledger: t.ledger, What: "change " + e.ChangeID + " is at another entry", Want: e.PrevSeq, Found: at}
-	}
 	body, crc, err := seal(e.Record())
 	if err != nil {
 		return err
 	}
-	return t.c.exec(ctx, upsertRecord, t.ledger, e.ChangeID, e.Seq, body, crc)
+	var n int64
+	if e.PrevSeq == 0 {
+		n, err = t.c.execRows(ctx, insertRecord, e.Seq, body, crc, t.ledger, e.ChangeID)
+	} else {
+		n, err = t.c.execRows(ctx, updateRecord, e.Seq, body, crc, t.ledger, e.ChangeID, e.PrevSeq)
+	}
+	if err != nil || n == 1 {
+		return err
+	}
+	var at uint64
+	if err := t.c.row(ctx, selectSeq, []any{t.ledger, e.ChangeID}, &at); err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	return &core.ConflictError{Ledger: t.ledger, What: "change " + e.ChangeID + " is at another entry", Want: e.PrevSeq, Found: at}
 }
 
 func (t *ledgerTx) putHead(ctx context.Context) error {
@@ -135,5 +147,9 @@ func (t *ledgerTx) putHead(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return t.c.exec(ctx, upsertHead, t.ledger, body, crc)
+	query := updateHead
+	if t.isNew {
+		query = insertHead
+	}
+	return t.c.exec(ctx, query, body, crc, t.no, t.ledger)
 }

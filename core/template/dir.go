@@ -8,7 +8,10 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/core/internal/strictyaml"
@@ -77,22 +80,49 @@ func (c *compiler) changes(d directory) ([]core.Change, bool) {
 		c.faults.Add(core.Position{File: d.display}, "cannot be read: "+pathless(err))
 		return nil, false
 	}
-	var out []core.Change
-	ok := true
+	var names []string
 	for _, e := range entries {
 		name := e.Name()
 		ext := strings.ToLower(path.Ext(name))
 		if strings.HasPrefix(name, ".") || ext != ".yaml" && ext != ".yml" {
 			continue
 		}
-		ch := c.file(d, name)
-		if ch == nil {
-			ok = false
-			continue
-		}
-		out = append(out, *ch)
+		names = append(names, name)
 	}
-	return out, ok
+	loaded := c.load(d, names)
+	out := make([]core.Change, 0, len(loaded))
+	for i := range loaded {
+		c.faults.List = append(c.faults.List, loaded[i].faults.List...)
+		if loaded[i].change != nil {
+			out = append(out, *loaded[i].change)
+		}
+	}
+	return out, len(out) == len(names)
+}
+
+// loadedFile is what became of one file.
+type loadedFile struct {
+	change *core.Change
+	faults strictyaml.Faults
+}
+
+// load loads the files on all processors: reading them is most of what a run with
+// nothing to do does.
+func (c *compiler) load(d directory, names []string) []loadedFile {
+	out := make([]loadedFile, len(names))
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(names)) {
+		all.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(names)); i = next.Add(1) - 1 {
+				own := *c
+				own.faults = &out[i].faults
+				out[i].change = own.file(d, names[i])
+			}
+		})
+	}
+	all.Wait()
+	return out
 }
 
 // file loads one change file; nil when it cannot be told which change it is.

@@ -21,6 +21,9 @@ func kindOf(text string) Kind {
 	case "true", "True", "TRUE", "false", "False", "FALSE":
 		return Bool
 	}
+	if c := text[0]; c != '-' && c != '+' && c != '.' && (c < '0' || c > '9') {
+		return String // what most texts are; the patterns are slow
+	}
 	switch {
 	case intPattern.MatchString(text):
 		return Int
