@@ -5,6 +5,7 @@ package memstore
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -45,7 +46,7 @@ func (s *Store) get(name string) *ledger {
 
 // Load implements core.AuditStore.
 func (s *Store) Load(ctx context.Context, name string) (core.Snapshot, error) {
-	if err := ctx.Err(); err != nil {
+	if err := errors.Join(ctx.Err(), core.CheckLedger(name)); err != nil {
 		return core.Snapshot{}, err
 	}
 	s.mu.Lock()
@@ -56,7 +57,7 @@ func (s *Store) Load(ctx context.Context, name string) (core.Snapshot, error) {
 
 // Acquire implements core.AuditStore.
 func (s *Store) Acquire(ctx context.Context, a core.Acquisition) error {
-	if err := ctx.Err(); err != nil {
+	if err := errors.Join(ctx.Err(), core.CheckLedger(a.Ledger)); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -161,9 +162,8 @@ func (s *Store) History(ctx context.Context, q core.HistoryQuery) (core.HistoryP
 			page.Next = page.Entries[len(page.Entries)-1].Seq
 			break
 		}
-		page.Entries = append(page.Entries, e)
+		page.Entries = append(page.Entries, clone(e))
 	}
-	page.Entries = slices.Clone(page.Entries)
 	return page, nil
 }
 
@@ -206,10 +206,21 @@ func (l *ledger) write(entries []core.Entry) {
 	l.head.RVN++
 	l.head.Sum = core.SumAfter(l.head.Sum, entries)
 	for _, e := range entries {
-		l.entries = append(l.entries, e)
+		l.entries = append(l.entries, clone(e))
 		l.head.Seq, l.head.Hash = e.Seq, e.Hash
 		if e.ChangeID != "" {
 			l.records[e.ChangeID] = e.Record()
 		}
 	}
+}
+
+// clone returns a copy that shares nothing with the caller's.
+func clone(e core.Entry) core.Entry {
+	e.Metadata = maps.Clone(e.Metadata)
+	if e.Error != nil {
+		err := *e.Error
+		err.Causes = slices.Clone(err.Causes)
+		e.Error = &err
+	}
+	return e
 }

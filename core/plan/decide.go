@@ -74,11 +74,15 @@ func Decide(c Case) (Verdict, error) {
 	if r.State == core.StateStarted && c.Held {
 		return Verdict{Running, "another execution is at work on it"}, nil
 	}
-	v := unfinished(c)
-	if v.Decision == Apply && c.MaxAttempts > 0 && r.Attempt >= c.MaxAttempts {
-		return Verdict{Manual, fmt.Sprintf("it was started %d times, which is its maxAttempts", r.Attempt)}, nil
+	return withinAttempts(unfinished(c), r, c.MaxAttempts), nil
+}
+
+// withinAttempts leaves a change whose attempts are spent to a person.
+func withinAttempts(v Verdict, r *core.Record, limit int) Verdict {
+	if v.Decision == Apply && r != nil && limit > 0 && r.Attempt >= limit {
+		return Verdict{Manual, fmt.Sprintf("it was started %d times, and its maxAttempts is %d", r.Attempt, limit)}
 	}
-	return v, nil
+	return v
 }
 
 // unfinished decides about attempts that did not end in an applied change.

@@ -30,7 +30,7 @@ func findDrift(in *Input, p *Plan) []core.Drift {
 					})
 				}
 			}
-			late := c.Record == nil && st.Waits != notSelected && c.Decision == Apply && lastApplied != "" && !c.Change.AllowOutOfOrder && !in.Select.AllowOutOfOrder
+			late := c.Record == nil && st.Waits != notSelected && !c.Beyond && c.Decision == Apply && lastApplied != "" && !c.Change.AllowOutOfOrder && !in.Select.AllowOutOfOrder
 			if late {
 				c.Drift = append(c.Drift, core.DriftLate)
 				out = append(out, core.Drift{

@@ -173,7 +173,7 @@ func buildStage(in *Input, s *core.Stage, beyond *bool) (Stage, error) {
 func decideChange(in *Input, pc *Change) (Verdict, error) {
 	c := pc.Change
 	if v, ok := in.Settled[c.ID]; ok {
-		return v, nil
+		return withinAttempts(v, pc.Record, c.MaxAttempts), nil
 	}
 	k := Case{Record: pc.Record, Held: in.Held, Strategy: c.Recovery.OrDefault(), MaxAttempts: c.MaxAttempts, Probe: c.Probe != nil}
 	if r := pc.Record; r != nil {
@@ -266,10 +266,10 @@ func (p *Plan) digest() string {
 	put("v1", p.Ledger, fmt.Sprint(p.HeadSeq))
 	for i := range p.Stages {
 		st := &p.Stages[i]
-		put("stage", st.Name)
+		put("stage", st.Name, st.Waits)
 		for j := range st.Changes {
 			c := &st.Changes[j]
-			put(c.Change.ID, c.Change.Order, c.Change.Fingerprint(), string(c.Decision), string(c.TxType))
+			put(c.Change.ID, c.Change.Order, c.Change.Fingerprint(), string(c.Decision), string(c.TxType), c.Change.TargetSystem, fmt.Sprint(c.Beyond))
 		}
 	}
 	return "v1:" + hex.EncodeToString(h.Sum(nil))

@@ -14,7 +14,7 @@ import (
 type intent struct {
 	// idle: there is nothing to write, and nothing to wait for.
 	idle bool
-	// settled: as idle, but wait while somebody holds the lease, and look again.
+	// waitOnly: as idle, but wait while somebody holds the lease, and look again.
 	waitOnly bool
 	// ready is asked before the first write: can the work be done at all?
 	ready func(context.Context) error
@@ -79,9 +79,6 @@ func (r *Runner) obtain(ctx context.Context, exec string, stop <-chan struct{}, 
 				}
 				continue
 			}
-		}
-		if in.waitOnly && !held {
-			return nil, nil //nolint:nilnil // nothing to wait for any more
 		}
 		if in.ready != nil {
 			if err := in.ready(ctx); err != nil {
@@ -185,8 +182,12 @@ func (r *Runner) acquire(ctx context.Context, exec string, snap core.Snapshot, i
 		core.Seal(r.o.Ledger, h.seq, h.hash, a.Entries)
 	}
 	h.anchor = r.o.Now()
-	if err := insist(ctx, r.o.Lease, func(ctx context.Context) error { return r.o.Store.Acquire(ctx, a) }); err != nil {
-		return nil, errors.Join(wrapStore(err), h.abandon(ctx, core.IsUnknown(err)))
+	// Later than this an acquisition would be worth nothing; without a bound a
+	// store that stays away would hold the call for ever.
+	limited, cancel := context.WithTimeout(ctx, max(r.o.Lease, 10*time.Second))
+	defer cancel()
+	if err := insist(limited, r.o.Lease, func(ctx context.Context) error { return r.o.Store.Acquire(ctx, a) }); err != nil {
+		return nil, errors.Join(interrupted(ctx, wrapStore(err)), r.abandon(ctx, h, a, core.IsUnknown(err)))
 	}
 	h.written = a.Entries
 	if n := len(a.Entries); n > 0 {
@@ -199,7 +200,7 @@ func (r *Runner) acquire(ctx context.Context, exec string, snap core.Snapshot, i
 	h.start(ctx)
 	r.o.Events(Acquired{ExecutionID: exec, Token: h.lease.Token, Takeover: takeover, From: snap.Head.Holder})
 	if h.tookOver {
-		if err := h.reload(); err != nil {
+		if err := h.reload(h.ctx); err != nil {
 			return nil, errors.Join(wrapStore(err), r.letGo(h))
 		}
 	}
@@ -207,8 +208,8 @@ func (r *Runner) acquire(ctx context.Context, exec string, snap core.Snapshot, i
 }
 
 // reload loads the ledger again as its holder.
-func (h *holding) reload() error {
-	s, err := h.store.Load(h.ctx, h.lease.Ledger)
+func (h *holding) reload(ctx context.Context) error {
+	s, err := h.store.Load(ctx, h.lease.Ledger)
 	if err != nil {
 		return err
 	}
@@ -220,14 +221,30 @@ func (h *holding) reload() error {
 	return nil
 }
 
+// interrupted says that ctx ended, when that is why a request has no answer.
+func interrupted(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil && core.IsUnknown(err) {
+		return &core.InterruptedError{Reason: cause.Error()}
+	}
+	return err
+}
+
 // abandon cleans up after an acquisition that failed. After an unknown answer
 // the lease may be ours: it is released, best effort, so that nobody has to wait
-// for it.
-func (h *holding) abandon(ctx context.Context, unknown bool) error {
-	if unknown {
+// for it; and a change whose STARTED went with it is recorded as not begun, so
+// that nobody has to find out what became of it.
+func (r *Runner) abandon(ctx context.Context, h *holding, a core.Acquisition, unknown bool) error {
+	if unknown && !a.Release {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
-		_ = h.store.Release(ctx, h.lease) //nolint:errcheck // not ours, or freed by time
+		if h.reload(ctx) == nil && len(a.Entries) > 0 && h.hash == a.Entries[len(a.Entries)-1].Hash {
+			e := notBegunEntry(a.Entries[len(a.Entries)-1], r.o.Now())
+			entries := []core.Entry{e}
+			core.Seal(a.Ledger, h.seq, h.hash, entries)
+			_ = h.store.Append(ctx, core.Append{Lease: h.lease, Entries: entries, Release: true}) //nolint:errcheck // freed by time
+		} else {
+			_ = h.store.Release(ctx, h.lease) //nolint:errcheck // not ours, or freed by time
+		}
 	}
 	h.cancel(nil)
 	return h.leave()

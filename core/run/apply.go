@@ -34,8 +34,8 @@ func (r *Runner) Apply(ctx context.Context, o ApplyOptions) (*Report, error) {
 	started := r.o.Now()
 	x := r.newExecution(o)
 	err := x.secrets.RedactError(x.run(withGiven(ctx)))
-	var locked *core.HeldError
-	if x.plan != nil && len(x.plan.Issues()) > 0 && !errors.As(err, &locked) {
+	// What waits for a person is not known while another execution is at work.
+	if x.plan != nil && len(x.plan.Issues()) > 0 && !x.whileHeld {
 		err = errors.Join(err, &core.InterventionError{Issues: x.plan.Issues()})
 	}
 	var rep *Report
@@ -45,7 +45,7 @@ func (r *Runner) Apply(ctx context.Context, o ApplyOptions) (*Report, error) {
 			rep.Status = Incomplete
 		}
 	} else {
-		rep = x.done.report(x.plan, err)
+		rep = x.done.report(x.plan, x.stopped, err)
 		rep.Drift = x.plan.Warned(r.o.Drift)
 	}
 	if x.held {
@@ -62,11 +62,13 @@ type execution struct {
 	o       ApplyOptions
 	secrets *core.Redactor
 	plan    *plan.Plan
-	done    done
-	held    bool
-	h       *holding
-	token   uint64
-	settled map[string]plan.Verdict
+	// whileHeld: the plan was made while another execution held the lease.
+	whileHeld bool
+	done      done
+	held      bool
+	h         *holding
+	token     uint64
+	settled   map[string]plan.Verdict
 
 	index, total int
 	stoppedAt    map[string]bool          // stages in which a change failed
@@ -133,7 +135,7 @@ func (x *execution) makePlan(s core.Snapshot, held bool) error {
 	if err != nil {
 		return err
 	}
-	x.plan = p
+	x.plan, x.whileHeld = p, held
 	x.emit(Planned{p})
 	return nil
 }
@@ -206,7 +208,7 @@ func (x *execution) work(ctx context.Context) error {
 	for err == nil && cur != nil {
 		st, cur, err = x.one(ctx, st, cur)
 	}
-	if x.h.isLost() {
+	if x.h.isLost() && !x.h.released { // what was written with a release was ours
 		err = errors.Join(err, x.r.end(x.h))
 		if !errors.Is(err, core.ErrLeaseLost) {
 			err = errors.Join(err, core.ErrLeaseLost)
@@ -282,14 +284,12 @@ func (x *execution) note(entries []core.Entry) {
 	}
 }
 
-// record appends entries. It is given more time than the run has left when they
-// carry results: what was done is recorded also when the run is cancelled.
+// record appends entries. It is given more time than the run has left: what was
+// done is recorded also when the run is cancelled, and a STARTED whose answer is
+// not awaited would leave it open whether the change began.
 func (x *execution) record(ctx context.Context, entries []core.Entry, release bool) error {
-	if len(entries) != 1 || entries[0].State != core.StateStarted {
-		var cancel context.CancelFunc
-		ctx, cancel = x.r.lastContext(ctx)
-		defer cancel()
-	}
+	ctx, cancel := x.r.lastContext(ctx)
+	defer cancel()
 	if err := x.h.append(ctx, entries, release); err != nil {
 		return wrapStore(err)
 	}

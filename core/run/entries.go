@@ -42,6 +42,16 @@ func (x *execution) startedEntry(s core.Snapshot, st *plan.Stage, c *plan.Change
 	return e
 }
 
+// notBegunEntry ends the attempt of started, which only its owner can know never
+// began. It does not count.
+func notBegunEntry(started core.Entry, now time.Time) core.Entry {
+	e := started
+	e.State, e.Operation, e.Reason = core.StateRolledBack, core.OpRollback, "not begun"
+	e.PrevSeq, e.EndedAt = started.Seq, now
+	e.Attempt--
+	return e
+}
+
 // resultEntry is an end, or a step towards it, of the attempt that runs.
 func (x *execution) resultEntry(st *plan.Stage, c *plan.Change, state core.State, began time.Time) core.Entry {
 	e := x.r.entryFor(x.id, st.Name, c.Change, x.h.snapshot.Records[c.Change.ID], c.TxType)

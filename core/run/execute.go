@@ -40,9 +40,11 @@ func (x *execution) one(ctx context.Context, st *plan.Stage, cur *plan.Change) (
 	}
 	x.conclude(st, cur, &res)
 	if res.stop != nil {
-		err := x.record(ctx, res.entries, !x.h.isLost())
+		// Also when the lease seems lost: the store knows, and if it is not, nobody
+		// has to wait for it.
+		err := x.record(ctx, res.entries, true)
 		if err != nil && (res.err != nil || !errors.Is(err, core.ErrLeaseLost)) {
-			return nil, nil, errors.Join(res.stop, x.unrecorded(st, cur, res, err))
+			return nil, nil, x.unrecorded(st, cur, res, err)
 		}
 		x.report(st, cur, res)
 		return nil, nil, res.stop
@@ -59,6 +61,9 @@ func (x *execution) one(ctx context.Context, st *plan.Stage, cur *plan.Change) (
 	if err := x.record(ctx, res.entries, next == nil); err != nil {
 		return nil, nil, errors.Join(stop, x.unrecorded(st, cur, res, err))
 	}
+	if res.err != nil {
+		x.failures = append(x.failures, res.err)
+	}
 	if res.marker != nil {
 		id := cur.Change.TargetSystem
 		x.markers[id] = append(x.markers[id], *res.marker)
@@ -74,11 +79,8 @@ func (x *execution) conclude(st *plan.Stage, cur *plan.Change, res *result) {
 		return
 	}
 	x.stoppedAt[st.Name] = true
-	switch {
-	case res.err != nil && res.stop != nil:
+	if res.err != nil && res.stop != nil {
 		res.stop = &stoppedError{stop: res.stop, change: res.err}
-	case res.err != nil:
-		x.failures = append(x.failures, res.err)
 	}
 }
 
@@ -123,10 +125,18 @@ func (x *execution) unrecorded(st *plan.Stage, cur *plan.Change, res result, err
 		}
 	}
 	rerr := &core.RecordError{ChangeID: cur.Change.ID, State: state, Err: err}
-	res.err, res.status = rerr, ChangeFailed
+	both := errors.Join(res.err, rerr)
+	all := both
+	switch {
+	case res.stop != nil:
+		all = errors.Join(res.stop, rerr)
+	case res.err != nil && errors.Is(err, core.ErrLeaseLost):
+		all = &stoppedError{stop: core.ErrLeaseLost, change: both}
+	}
+	res.err, res.status = both, ChangeFailed
 	x.stoppedAt[st.Name] = true
 	x.report(st, cur, res)
-	return rerr
+	return all
 }
 
 // perform executes one attempt, whose STARTED is recorded as rec.
@@ -146,6 +156,11 @@ func (x *execution) perform(ctx context.Context, st *plan.Stage, cur *plan.Chang
 // changeContext ends with the change's timeout, or when the grace period after a
 // request to stop is over, or with ctx.
 func (x *execution) changeContext(ctx context.Context, c *core.Change) (context.Context, context.CancelFunc) {
+	last := func() {}
+	if dl, ok := ctx.Deadline(); ok {
+		// A change that fills the reserve leaves a quarter of it for its record.
+		ctx, last = context.WithDeadlineCause(ctx, dl.Add(-x.r.reserve(ctx)/4), &core.DeadlineError{Left: x.r.reserve(ctx) / 4, Reserve: x.r.reserve(ctx)})
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	over := make(chan struct{})
 	ended := make(chan struct{})
@@ -179,6 +194,7 @@ func (x *execution) changeContext(ctx context.Context, c *core.Change) (context.
 		close(over)
 		<-ended
 		cancel(nil)
+		last()
 	}
 }
 
@@ -205,7 +221,7 @@ type failure struct {
 func (x *execution) changeError(st *plan.Stage, cur *plan.Change, f failure, state core.State) *core.ChangeError {
 	return &core.ChangeError{
 		ChangeID: cur.Change.ID, Stage: st.Name, Phase: core.OpApply, Step: f.step + 1, Steps: len(cur.Change.Pairs()),
-		Err: f.err, State: state, Unknown: f.unknown,
+		Err: x.secrets.RedactError(f.err), State: state, Unknown: f.unknown,
 	}
 }
 
@@ -217,10 +233,20 @@ func (x *execution) failed(ctx context.Context, st *plan.Stage, cur *plan.Change
 		entries: []core.Entry{e}, status: ChangeFailed, err: x.changeError(st, cur, f, core.StateFailed), rollBackFrom: -1, began: began,
 		stop: x.mustStop(ctx, f.err),
 	}
-	if !f.unknown && cur.Change.HasRollback() && !errors.Is(res.stop, core.ErrLeaseLost) && f.step >= 0 {
+	if !f.unknown && canTakeBack(cur.Change, f.step) && !errors.Is(res.stop, core.ErrLeaseLost) && f.step >= 0 {
 		res.rollBackFrom = f.step
 	}
 	return res
+}
+
+// canTakeBack reports whether any of the steps up to step has a rollback.
+func canTakeBack(c *core.Change, step int) bool {
+	for i, p := range c.Pairs() {
+		if i <= step && !p.Rollback.IsZero() {
+			return true
+		}
+	}
+	return false
 }
 
 // mustStop says why the run cannot go on after a failed change: the lease is
@@ -228,11 +254,14 @@ func (x *execution) failed(ctx context.Context, st *plan.Stage, cur *plan.Change
 func (x *execution) mustStop(ctx context.Context, err error) error {
 	var stopped *core.InterruptedError
 	var timeout *core.TimeoutError
+	var deadline *core.DeadlineError
 	switch cause := context.Cause(ctx); {
 	case x.h.isLost() || errors.Is(err, core.ErrLeaseLost):
 		return core.ErrLeaseLost
 	case errors.As(err, &stopped), errors.As(cause, &stopped):
 		return stopped
+	case errors.As(cause, &deadline):
+		return deadline
 	case cause != nil && !errors.As(cause, &timeout):
 		return &core.InterruptedError{Reason: cause.Error()}
 	}
@@ -266,6 +295,7 @@ func (x *execution) session(cur *plan.Change, handle any, step int) *core.Sessio
 			return core.Expand(ctx, x.secrets, text)
 		},
 		Progress: func(p core.Progress) {
+			p.Text = x.secrets.Redact(p.Text)
 			x.emit(Progressed{ChangeID: cur.Change.ID, Step: step + 1, Steps: steps, Progress: p})
 		},
 	}

@@ -38,7 +38,7 @@ func (x *execution) performDirect(ctx context.Context, st *plan.Stage, cur *plan
 
 func (x *execution) giveBack(cur *plan.Change, release func() error) {
 	if err := release(); err != nil {
-		x.emit(Warned{Text: "a session of target system " + cur.Change.TargetSystem + " could not be given back", Err: err})
+		x.emit(Warned{Text: "a session of target system " + cur.Change.TargetSystem + " could not be given back", Err: x.secrets.RedactError(err)})
 	}
 }
 
@@ -52,7 +52,7 @@ func isContextError(err error) bool {
 func (x *execution) rollBack(ctx context.Context, st *plan.Stage, cur *plan.Change, res result) result {
 	x.emit(RollingBack{ChangeID: cur.Change.ID, Stage: st.Name, Cause: x.secrets.RedactError(res.err)})
 	began := x.r.o.Now()
-	ctx, cancel := x.r.rollbackContext(ctx)
+	ctx, cancel := x.r.rollbackContext(ctx, res.stop != nil)
 	defer cancel()
 	left, err := x.takeBack(ctx, cur, res.rollBackFrom)
 	state, status, reason := core.StateRolledBack, ChangeRolledBack, ""
@@ -67,7 +67,7 @@ func (x *execution) rollBack(ctx context.Context, st *plan.Stage, cur *plan.Chan
 	e.Operation, e.Reason, e.Error = core.OpRollback, reason, x.entryError(err)
 	var ce *core.ChangeError
 	if errors.As(res.err, &ce) {
-		ce.State, ce.RollbackErr = state, err
+		ce.State, ce.RollbackErr = state, x.secrets.RedactError(err)
 	}
 	return result{entries: []core.Entry{e}, status: status, err: res.err, stop: firstOf(res.stop, x.mustStop(ctx, err)), rollBackFrom: -1, began: res.began}
 }
@@ -105,12 +105,16 @@ func (x *execution) takeBack(ctx context.Context, cur *plan.Change, from int) (l
 	return left, nil
 }
 
-// rollbackContext lets a rollback go on after a request to stop or a timeout of
-// the change, within the time that records and releases have, but not after the
-// lease is lost.
-func (r *Runner) rollbackContext(ctx context.Context) (context.Context, context.CancelFunc) {
-	if errors.Is(context.Cause(ctx), core.ErrLeaseLost) || ctx.Err() == nil {
+// rollbackContext lets a rollback go on when the run is to stop, within the time
+// that records and releases have, but not after the lease is lost.
+func (r *Runner) rollbackContext(ctx context.Context, stopping bool) (context.Context, context.CancelFunc) {
+	switch {
+	case errors.Is(context.Cause(ctx), core.ErrLeaseLost):
 		return context.WithCancel(ctx)
+	case ctx.Err() != nil:
+		return r.lastContext(ctx)
+	case stopping:
+		return context.WithTimeout(ctx, max(r.o.Lease, 10*time.Second))
 	}
-	return r.lastContext(ctx)
+	return context.WithCancel(ctx)
 }

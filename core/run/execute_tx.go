@@ -43,7 +43,6 @@ func (x *execution) performTx(ctx context.Context, st *plan.Stage, cur *plan.Cha
 			return nil
 		},
 	})
-	var busy *core.BusyError
 	switch {
 	case err == nil, errors.Is(err, core.ErrMarked):
 		delete(x.markers, id) // they were deleted in the same transaction
@@ -54,11 +53,12 @@ func (x *execution) performTx(ctx context.Context, st *plan.Stage, cur *plan.Cha
 		return x.brokenTx(ctx, st, cur, began, failure{err: explain(ctx, err), step: at, unknown: true})
 	case core.IsUnknown(err):
 		return x.afterUnknownCommit(ctx, st, cur, t, marker, began, failure{err: explain(ctx, err), step: at})
-	case errors.As(err, &busy) && !begun:
-		return x.notBegun(st, cur, began, err)
 	}
 	if errors.Is(err, core.ErrLeaseLost) {
 		x.h.setLost()
+	}
+	if !begun { // locked by somebody, or not to be reached
+		return x.notBegun(st, cur, began, explain(ctx, wrapTarget(id, err)))
 	}
 	return x.rolledBack(ctx, st, cur, began, failure{err: explain(ctx, err), step: at})
 }
@@ -142,7 +142,7 @@ func (x *execution) forgetMarkers(ctx context.Context) {
 		}
 		last, cancel := x.r.lastContext(ctx)
 		if err := t.DeleteMarkers(last, ms); err != nil {
-			x.emit(Warned{Text: "markers were left in target system " + id + "; they do no harm", Err: err})
+			x.emit(Warned{Text: "markers were left in target system " + id + "; they do no harm", Err: x.secrets.RedactError(err)})
 		}
 		cancel()
 	}

@@ -190,7 +190,9 @@ func (k *keeper) tryRenew(ctx context.Context, left time.Duration) time.Duration
 	if left <= 0 {
 		left = k.trustLeft()
 	}
-	ctx, cancel := context.WithTimeout(ctx, max(left, time.Millisecond))
+	// One request that gets no answer must not use up all the trust.
+	limit := min(left, max(k.duration/4, 500*time.Millisecond))
+	ctx, cancel := context.WithTimeout(ctx, max(limit, time.Millisecond))
 	defer cancel()
 	err := k.lock(ctx)
 	if err == nil {

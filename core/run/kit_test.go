@@ -7,12 +7,10 @@ import (
 	"runtime"
 	"slices"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/core/memstore"
-	"github.com/flamingock/flamingock-go/core/plan"
 	"github.com/flamingock/flamingock-go/core/run"
 )
 
@@ -35,14 +33,30 @@ const (
 	pauseAfter  fault = "the process is paused after it"
 	cancelRun   fault = "the run is cancelled before it"
 	stopRun     fault = "the run is asked to stop before it"
+
+	// loseCancelled acts, although the caller has given up by then.
+	// hangBefore and hangAfter give no answer until the caller gives up.
+	hangBefore fault = "does not act, and hangs"
+	hangAfter  fault = "acts, and hangs"
+
+	loseCancelled fault = "acts after the run was cancelled, without an answer"
 )
 
 var errLost = errors.New("connection reset by peer")
 
+// tb is what the kit needs of a test.
+type tb interface {
+	Helper()
+	Error(args ...any)
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // world is everything outside the processes: one audit store, one database with
 // transactions and one service without.
 type world struct {
-	t      testing.TB
+	t      tb
 	store  *memstore.Store
 	db     *database
 	svc    *service
@@ -52,7 +66,7 @@ type world struct {
 	procs  int
 }
 
-func newWorld(t testing.TB, stages ...core.Stage) *world {
+func newWorld(t tb, stages ...core.Stage) *world {
 	mu := new(sync.Mutex)
 	return &world{
 		t: t, store: memstore.New(), db: newDatabase(mu), svc: newService(mu), stages: stages,
@@ -74,7 +88,6 @@ type process struct {
 	paused chan struct{}
 	down   bool // the store does not answer any more
 	lost   int  // answers still to lose
-	skew   func() time.Duration
 	events []run.Event
 
 	stopOnce sync.Once
@@ -229,7 +242,7 @@ type procStore struct {
 	in core.AuditStore
 }
 
-func (s procStore) write(site string, act func() error) error {
+func (s procStore) write(ctx context.Context, site string, act func() error) error {
 	f := s.p.reach(site)
 	s.p.mu.Lock()
 	down, lose := s.p.down, s.p.lost > 0
@@ -243,20 +256,28 @@ func (s procStore) write(site string, act func() error) error {
 		s.p.lost = 1
 	}
 	s.p.mu.Unlock()
+	if f == hangBefore {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	if down || f == failBefore || f == downBefore {
 		return errLost
 	}
 	err := act()
 	s.p.wait() // an answer to a process that died or is paused meanwhile
 	s.p.after(f)
-	if lose || f == loseAnswer || f == loseTwice || f == downAfter {
+	if f == hangAfter {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	if lose || f == loseAnswer || f == loseTwice || f == downAfter || f == loseCancelled {
 		return errLost
 	}
 	return err
 }
 
 func (s procStore) Load(ctx context.Context, l string) (snap core.Snapshot, err error) {
-	err = s.write("load", func() error {
+	err = s.write(ctx, "load", func() error {
 		var err error
 		snap, err = s.in.Load(ctx, l)
 		return err
@@ -265,19 +286,24 @@ func (s procStore) Load(ctx context.Context, l string) (snap core.Snapshot, err 
 }
 
 func (s procStore) Acquire(ctx context.Context, a core.Acquisition) error {
-	return s.write("acquire", func() error { return s.in.Acquire(ctx, a) })
+	given := ctx
+	// A request that is under way lands, whether or not its sender still waits.
+	if ctx.Err() == nil {
+		ctx = context.WithoutCancel(ctx)
+	}
+	return s.write(given, "acquire", func() error { return s.in.Acquire(ctx, a) })
 }
 
 func (s procStore) Append(ctx context.Context, a core.Append) error {
-	return s.write("append", func() error { return s.in.Append(ctx, a) })
+	return s.write(ctx, "append", func() error { return s.in.Append(ctx, a) })
 }
 
 func (s procStore) Renew(ctx context.Context, l core.Lease) error {
-	return s.write("renew", func() error { return s.in.Renew(ctx, l) })
+	return s.write(ctx, "renew", func() error { return s.in.Renew(ctx, l) })
 }
 
 func (s procStore) Release(ctx context.Context, l core.Lease) error {
-	return s.write("release", func() error { return s.in.Release(ctx, l) })
+	return s.write(ctx, "release", func() error { return s.in.Release(ctx, l) })
 }
 
 func (s procStore) History(ctx context.Context, q core.HistoryQuery) (core.HistoryPage, error) {
@@ -395,5 +421,3 @@ func statuses(rep *run.Report) []string {
 	}
 	return out
 }
-
-func only(change string) run.ApplyOptions { return run.ApplyOptions{Select: plan.Selection{To: change}} }

@@ -60,7 +60,7 @@ func (r *Runner) Resolve(ctx context.Context, res Resolution) (core.Entry, error
 	var rec core.Record
 	h, err := r.obtain(withGiven(ctx), exec, nil, func(s core.Snapshot, held bool) (intent, error) {
 		var err error
-		if rec, err = res.find(s, r.o.Ledger); err != nil {
+		if rec, err = r.find(res, s); err != nil {
 			return intent{}, err
 		}
 		res.Seq = rec.Seq // after a wait it must still be this one
@@ -82,7 +82,7 @@ func (r *Runner) Resolve(ctx context.Context, res Resolution) (core.Entry, error
 // resolveHeld resolves under a lease that is held: behind a raised fence, or
 // after a takeover.
 func (r *Runner) resolveHeld(h *holding, exec string, res Resolution) (core.Entry, error) {
-	rec, err := res.find(h.snapshot, r.o.Ledger)
+	rec, err := r.find(res, h.snapshot)
 	if err != nil {
 		return core.Entry{}, err
 	}
@@ -110,12 +110,13 @@ func (res *Resolution) check() error {
 }
 
 // find returns the record to resolve, if there is something to resolve.
-func (res *Resolution) find(s core.Snapshot, ledger string) (core.Record, error) {
+func (r *Runner) find(res Resolution, s core.Snapshot) (core.Record, error) {
+	ledger := r.o.Ledger
 	rec, ok := s.Records[res.ChangeID]
 	switch {
 	case !ok:
 		return rec, &core.UsageError{Reason: fmt.Sprintf("ledger %s has no entry of a change %q", ledger, res.ChangeID), Next: "see the changes with: flamingock audit list"}
-	case !NeedsPerson(rec):
+	case !NeedsPerson(rec) && !r.spent(rec):
 		return rec, &core.UsageError{Reason: fmt.Sprintf("change %s has no issue: it is %s", res.ChangeID, rec.State), Next: "see the issues with: flamingock issue list"}
 	case res.Seq != 0 && rec.Seq != res.Seq:
 		return rec, &core.ConflictError{Ledger: ledger, What: "change " + res.ChangeID + " has a newer entry than the one you saw", Want: res.Seq, Found: rec.Seq}
@@ -130,6 +131,19 @@ func NeedsPerson(rec core.Record) bool {
 	case core.StateStarted, core.StateFailed, core.StateRollbackFailed:
 		return true
 	case core.StateNone, core.StateApplied, core.StateRolledBack, core.StateManualMarkedApplied, core.StateManualMarkedRolledBack:
+	}
+	return false
+}
+
+// spent reports whether the change was rolled back, but may not be started again
+// without a person's word because of its maxAttempts.
+func (r *Runner) spent(rec core.Record) bool {
+	for i := range r.o.Stages {
+		for j := range r.o.Stages[i].Changes {
+			if c := &r.o.Stages[i].Changes[j]; c.ID == rec.ChangeID {
+				return rec.State == core.StateRolledBack && c.MaxAttempts > 0 && rec.Attempt >= c.MaxAttempts
+			}
+		}
 	}
 	return false
 }

@@ -88,18 +88,20 @@ type done struct {
 
 func (d *done) set(c ChangeReport) { d.changes[c.ChangeID] = c }
 
-// report combines the last plan with what was done. err is the run's error.
-func (d *done) report(p *plan.Plan, err error) *Report {
+// report combines the last plan with what was done. stopped tells the stages that
+// a failure stopped; err is the run's error.
+func (d *done) report(p *plan.Plan, stopped func(stage string) bool, err error) *Report {
 	rep := &Report{Ledger: p.Ledger, Counts: map[ChangeStatus]int{}}
 	work := false
 	for i := range p.Stages {
 		st := &p.Stages[i]
 		sr := StageReport{Name: st.Name, Changes: make([]ChangeReport, 0, len(st.Changes))}
 		var applied, failed, unreached int
+		waits := whyWaits(st, stopped)
 		for j := range st.Changes {
 			c, ok := d.changes[st.Changes[j].Change.ID]
 			if !ok {
-				c = fromPlan(st, &st.Changes[j])
+				c = fromPlan(st, &st.Changes[j], firstNonEmpty(waits, whyStopped(st, stopped)))
 			}
 			switch c.Status {
 			case ChangeApplied, ChangeReconciled:
@@ -114,7 +116,7 @@ func (d *done) report(p *plan.Plan, err error) *Report {
 			sr.Changes = append(sr.Changes, c)
 		}
 		work = work || applied > 0
-		sr.Status, sr.Reason = stageStatus(st, applied, failed, unreached)
+		sr.Status, sr.Reason = stageStatus(st, waits, applied, failed, unreached)
 		if failed > 0 && d.incomplete && core.CodeOf(err).Exit() == core.CodeInterrupted.Exit() {
 			sr.Status = StageIncomplete
 		}
@@ -133,14 +135,34 @@ func (d *done) report(p *plan.Plan, err error) *Report {
 	return rep
 }
 
-func stageStatus(st *plan.Stage, applied, failed, unreached int) (StageStatus, string) {
+// whyWaits says why nothing of the stage ran, or "".
+func whyWaits(st *plan.Stage, stopped func(stage string) bool) string {
+	if st.Waits != "" {
+		return st.Waits
+	}
+	for _, d := range st.DependsOn {
+		if stopped(d) {
+			return "it depends on stage " + d + ", which did not succeed"
+		}
+	}
+	return ""
+}
+
+func whyStopped(st *plan.Stage, stopped func(stage string) bool) string {
+	if stopped(st.Name) {
+		return "a change before it in its stage did not succeed"
+	}
+	return ""
+}
+
+func stageStatus(st *plan.Stage, waits string, applied, failed, unreached int) (StageStatus, string) {
 	switch {
 	case failed > 0:
 		return StageFailed, ""
 	case st.Blocked:
 		return StageBlocked, "a change waits for a person"
-	case st.Waits != "" && unreached > 0:
-		return StageNotReached, st.Waits
+	case waits != "" && unreached > 0:
+		return StageNotReached, waits
 	case unreached > 0:
 		return StageIncomplete, ""
 	case applied > 0:
@@ -149,7 +171,7 @@ func stageStatus(st *plan.Stage, applied, failed, unreached int) (StageStatus, s
 	return StageNoChanges, ""
 }
 
-func fromPlan(st *plan.Stage, c *plan.Change) ChangeReport {
+func fromPlan(st *plan.Stage, c *plan.Change, waits string) ChangeReport {
 	out := ChangeReport{ChangeID: c.Change.ID, TxType: c.TxType, Reason: c.Reason}
 	if c.Record != nil {
 		out.Attempt = c.Record.Attempt
@@ -172,8 +194,8 @@ func fromPlan(st *plan.Stage, c *plan.Change) ChangeReport {
 		switch {
 		case st.Blocked:
 			out.Reason = "its stage waits for a person"
-		case st.Waits != "":
-			out.Reason = st.Waits
+		case waits != "":
+			out.Reason = waits
 		case c.Beyond:
 			out.Reason = "it comes after the change to run up to"
 		}

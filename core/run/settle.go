@@ -52,6 +52,10 @@ func (x *execution) settle(ctx context.Context, c *plan.Change) error {
 		if err := x.record(ctx, []core.Entry{e}, false); err != nil {
 			return &core.RecordError{ChangeID: c.Change.ID, State: s.Record, Err: err}
 		}
+		// Not before APPLIED is recorded: until then the marker is all there is.
+		if answer.Marker != nil && *answer.Marker {
+			x.markers[rec.TargetSystem] = append(x.markers[rec.TargetSystem], markerOf(x.h.ledgerID, rec))
+		}
 	}
 	if s.Verdict.Decision == plan.Skip {
 		x.done.set(ChangeReport{ChangeID: c.Change.ID, Status: ChangeReconciled, Reason: s.Verdict.Reason, TxType: rec.TxType, Attempt: rec.Attempt, Duration: elapsed(began, x.r.o.Now())})
@@ -75,13 +79,9 @@ func (x *execution) ask(ctx context.Context, c *plan.Change, rec core.Record) (p
 				return plan.Answer{}, err
 			}
 		}
-		m := core.Marker{LedgerID: x.h.ledgerID, ChangeID: rec.ChangeID, Seq: rec.StartedSeq}
-		marked, err := t.Marked(ctx, m)
+		marked, err := t.Marked(ctx, markerOf(x.h.ledgerID, rec))
 		if err != nil {
 			return plan.Answer{}, wrapTarget(id, err)
-		}
-		if marked {
-			x.markers[id] = append(x.markers[id], m)
 		}
 		return plan.Answer{Marker: &marked}, nil
 	}
@@ -96,6 +96,10 @@ func (x *execution) ask(ctx context.Context, c *plan.Change, rec core.Record) (p
 		found = core.ProbeUnknown
 	}
 	return plan.Answer{Probe: found}, nil
+}
+
+func markerOf(ledgerID string, rec core.Record) core.Marker {
+	return core.Marker{LedgerID: ledgerID, ChangeID: rec.ChangeID, Seq: rec.StartedSeq}
 }
 
 func (x *execution) probe(ctx context.Context, c *plan.Change, handle any) (found core.ProbeResult, err error) {
