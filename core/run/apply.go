@@ -76,6 +76,7 @@ type execution struct {
 	markers      map[string][]core.Marker // target id -> markers that can be deleted
 	failures     []error                  // of changes, in order
 	emitting     sync.Mutex
+	grace        context.Context // ends with the grace period after a request to stop
 }
 
 func (r *Runner) newExecution(o ApplyOptions) *execution {
@@ -204,6 +205,7 @@ func wrapTarget(id string, err error) error {
 
 // work runs under the lease until nothing is left to do, and frees it.
 func (x *execution) work(ctx context.Context) error {
+	defer x.startGrace()()
 	st, cur, err := x.begin(ctx)
 	for err == nil && cur != nil {
 		st, cur, err = x.one(ctx, st, cur)

@@ -162,39 +162,43 @@ func (x *execution) changeContext(ctx context.Context, c *core.Change) (context.
 		ctx, last = context.WithDeadlineCause(ctx, dl.Add(-x.r.reserve(ctx)/4), &core.DeadlineError{Left: x.r.reserve(ctx) / 4, Reserve: x.r.reserve(ctx)})
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	over := make(chan struct{})
+	forget := context.AfterFunc(x.grace, func() { cancel(context.Cause(x.grace)) })
+	stopTimer := func() bool { return true }
+	if c.Timeout > 0 {
+		stopTimer = time.AfterFunc(c.Timeout, func() { cancel(&core.TimeoutError{After: c.Timeout}) }).Stop
+	}
+	return ctx, func() {
+		forget()
+		stopTimer()
+		cancel(nil)
+		last()
+	}
+}
+
+// startGrace makes x.grace, which ends when the grace period after a request to
+// stop is over. The returned function ends the waiting for it.
+func (x *execution) startGrace() func() {
+	grace, cancel := context.WithCancelCause(context.Background())
+	x.grace = grace
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		var timeout <-chan time.Time
-		if c.Timeout > 0 {
-			t := time.NewTimer(c.Timeout)
-			defer t.Stop()
-			timeout = t.C
-		}
 		select {
-		case <-over:
-			return
-		case <-timeout:
-			cancel(&core.TimeoutError{After: c.Timeout})
+		case <-grace.Done():
 			return
 		case <-x.o.Stop:
 		}
-		grace := time.NewTimer(max(x.r.o.Grace, 0))
-		defer grace.Stop()
+		timer := time.NewTimer(max(x.r.o.Grace, 0))
+		defer timer.Stop()
 		select {
-		case <-over:
-		case <-timeout:
-			cancel(&core.TimeoutError{After: c.Timeout})
-		case <-grace.C:
+		case <-grace.Done():
+		case <-timer.C:
 			cancel(&core.InterruptedError{Reason: "asked to stop, and the grace period ended"})
 		}
 	}()
-	return ctx, func() {
-		close(over)
-		<-ended
+	return func() {
 		cancel(nil)
-		last()
+		<-ended
 	}
 }
 
