@@ -145,10 +145,14 @@ func TestSortChanges(t *testing.T) {
 func TestHashIsPinned(t *testing.T) {
 	at := time.Date(2026, 11, 22, 10, 0, 0, 123456789, time.UTC)
 	entries := []core.Entry{
-		{ExecutionID: "e1", ChangeID: "c", Stage: "main", Order: "0001", Author: "a <b>", TargetSystem: "db", State: core.StateStarted, TxType: core.TxSeparateMarker,
-			Strategy: core.ManualIntervention, Operation: core.OpApply, Checksum: "v1:00", Attempt: 1, StartedAt: at, Token: 7, Metadata: map[string]string{"b": "2", "a": "ü"}},
-		{ExecutionID: "e1", ChangeID: "c", State: core.StateFailed, Operation: core.OpApply, StartedAt: at, EndedAt: at.Add(time.Second), DurationMs: 1000, Unknown: true,
-			Error: &core.EntryError{Type: "x", Message: "m", Causes: []string{"n"}}, Token: 7},
+		{
+			ExecutionID: "e1", ChangeID: "c", Stage: "main", Order: "0001", Author: "a <b>", TargetSystem: "db", State: core.StateStarted, TxType: core.TxSeparateMarker,
+			Strategy: core.ManualIntervention, Operation: core.OpApply, Checksum: "v1:00", Attempt: 1, StartedAt: at, Token: 7, Metadata: map[string]string{"b": "2", "a": "ü"},
+		},
+		{
+			ExecutionID: "e1", ChangeID: "c", State: core.StateFailed, Operation: core.OpApply, StartedAt: at, EndedAt: at.Add(time.Second), DurationMs: 1000, Unknown: true,
+			Error: &core.EntryError{Type: "x", Message: "m", Causes: []string{"n"}}, Token: 7,
+		},
 	}
 	core.Seal("orders/prod", 4, "v1:before", entries)
 	want := []string{

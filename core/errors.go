@@ -341,8 +341,9 @@ func (e *ChangeError) Code() Code { return CodeChangeFailed }
 
 // Hint says what to do.
 func (e *ChangeError) Hint() string {
-	if h := HintOf(e.Err); h != "" {
-		return h
+	var own Hinted
+	if errors.As(e.Err, &own) && own.Hint() != "" {
+		return own.Hint()
 	}
 	if e.State == StateRolledBack {
 		return "nothing of it is left in the target system: mend the change and run again"

@@ -186,9 +186,13 @@ func printReport(p *printer, rep *run.Report, err error) {
 		status run.ChangeStatus
 		words  string
 	}{
-		{run.ChangeFailed, "failed"}, {run.ChangeRolledBack, "failed and rolled back"}, {run.ChangeRollbackFailed, "failed with a failing rollback"},
-		{run.ChangeBlocked, "waiting for a person"}, {run.ChangeRunning, "being run by another execution"},
-		{run.ChangeNotReached, "not reached"}, {run.ChangeSkipped, "filtered out"},
+		{run.ChangeFailed, "failed"},
+		{run.ChangeRolledBack, "failed and rolled back"},
+		{run.ChangeRollbackFailed, "failed with a failing rollback"},
+		{run.ChangeBlocked, "waiting for a person"},
+		{run.ChangeRunning, "being run by another execution"},
+		{run.ChangeNotReached, "not reached"},
+		{run.ChangeSkipped, "filtered out"},
 	} {
 		if n := rep.Counts[s.status]; n > 0 {
 			line += ", " + plural(n, "change") + " " + s.words

@@ -52,7 +52,7 @@ func (c *command) auditCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		c.result(newAuditData(entries, next), func(out *printer) { printEntries(out, entries, f.history, next) })
+		c.result(newAuditData(entries, next), func(out *printer) { printEntries(out, entries, next) })
 		return nil
 	})
 	cmd.AddCommand(list, c.auditVerifyCommand(), c.auditFixCommand())
@@ -181,7 +181,7 @@ func newAuditData(entries []core.Entry, next uint64) auditData {
 	return d
 }
 
-func printEntries(out *printer, entries []core.Entry, history bool, next uint64) {
+func printEntries(out *printer, entries []core.Entry, next uint64) {
 	if len(entries) == 0 {
 		out.linef("no entries")
 		return

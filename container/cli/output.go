@@ -2,9 +2,11 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"text/tabwriter"
@@ -39,8 +41,16 @@ func (c *command) result(data any, f func(p *printer)) {
 	}
 	p := &printer{color: c.color()}
 	f(p)
-	_, _ = c.proc.Stdout.Write(p.Bytes()) // nobody to tell
+	put(c.proc.Stdout, p.Bytes())
 }
+
+// put writes what people or programs read. When they are gone there is nobody to
+// tell.
+func put(w io.Writer, b []byte) {
+	_, _ = w.Write(b) //nolint:errcheck // see above
+}
+
+func (c *command) since(t time.Time) time.Duration { return c.proc.Now().Sub(t) }
 
 // finish prints the error, or the JSON document, and returns the exit code.
 func (c *command) finish(err error) int {
@@ -52,7 +62,7 @@ func (c *command) finish(err error) int {
 	if c.output == "json" && (c.started || err != nil) {
 		doc := document{
 			Success: err == nil, Operation: c.operation, Timestamp: c.began.UTC().Format(time.RFC3339Nano),
-			DurationMs: time.Since(c.began).Milliseconds(), Data: c.data,
+			DurationMs: c.since(c.began).Milliseconds(), Data: c.data,
 		}
 		if err != nil {
 			doc.Error = &documentError{Code: code, Message: message, Hint: hint, Retryable: code.Retryable(), Faults: faultsOf(err)}
@@ -64,7 +74,7 @@ func (c *command) finish(err error) int {
 		if hint != "" {
 			p.linef("%s %s", p.paint(bold, "what to do:"), hint)
 		}
-		_, _ = c.proc.Stderr.Write(p.Bytes()) // nobody to tell
+		put(c.proc.Stderr, p.Bytes())
 	}
 	return code.Exit()
 }
@@ -97,21 +107,21 @@ func (c *command) printJSON(doc document) {
 		doc.Data, doc.Success = nil, false
 		doc.Error = &documentError{Code: core.CodeInternal, Message: err.Error()}
 		b.Reset()
-		_ = enc.Encode(doc) // strings and numbers only
+		_ = enc.Encode(doc) //nolint:errcheck // strings and numbers only
 	}
-	_, _ = c.proc.Stdout.Write(b.Bytes()) // nobody to tell
+	put(c.proc.Stdout, b.Bytes())
 }
 
 // warn tells people on stderr, or the log when the output is for programs.
 func (c *command) warn(text string) {
 	text = c.redact(text)
 	if c.output == "json" {
-		c.logger().Warn(text)
+		c.logger().WarnContext(context.Background(), text) //nolint:forbidigo // a log line belongs to no call
 		return
 	}
 	p := &printer{color: !c.noColor && isTerminal(c.proc.Stderr)}
 	p.linef("%s %s", p.paint(yellow, "warning:"), text)
-	_, _ = c.proc.Stderr.Write(p.Bytes()) // nobody to tell
+	put(c.proc.Stderr, p.Bytes())
 }
 
 // note tells people on stderr that something goes on.
@@ -119,7 +129,7 @@ func (c *command) note(format string, args ...any) {
 	switch {
 	case c.quiet:
 	case c.output == "json":
-		c.logger().Info(fmt.Sprintf(format, args...))
+		c.logger().InfoContext(context.Background(), fmt.Sprintf(format, args...)) //nolint:forbidigo // a log line belongs to no call
 	default:
 		fmt.Fprintln(c.proc.Stderr, oneLine(fmt.Sprintf(format, args...)))
 	}
@@ -128,7 +138,7 @@ func (c *command) note(format string, args ...any) {
 // logger writes to stderr: JSON unless that is a terminal.
 func (c *command) logger() *slog.Logger {
 	var level slog.Level
-	_ = level.UnmarshalText([]byte(c.logLevel)) // was checked
+	_ = level.UnmarshalText([]byte(c.logLevel)) //nolint:errcheck // was checked
 	if c.quiet {
 		level = max(level, slog.LevelWarn)
 	}
@@ -177,7 +187,7 @@ func (p *printer) table(rows [][]string) {
 		}
 		fmt.Fprintln(w, strings.Join(r, "\t"))
 	}
-	_ = w.Flush() // a buffer does not fail
+	_ = w.Flush() //nolint:errcheck // a buffer does not fail
 	for i, line := range strings.Split(strings.TrimRight(b.String(), "\n"), "\n") {
 		line = strings.TrimRight(line, " ")
 		if i == 0 {

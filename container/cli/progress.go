@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -79,7 +80,7 @@ func (p *progress) close() {
 func (p *progress) event(e run.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := time.Now()
+	now := p.c.proc.Now()
 	switch e := e.(type) {
 	case run.Planned:
 	case run.Waiting:
@@ -138,13 +139,13 @@ func (p *progress) say(format string, args ...any) {
 // record logs, when the output is for programs.
 func (p *progress) record(msg string, args ...any) {
 	if p.log != nil {
-		p.log.Info(msg, args...)
+		p.log.InfoContext(context.Background(), msg, args...) //nolint:forbidigo // a log line belongs to no call
 	}
 }
 
 // still says now and then that something long is going on.
 func (p *progress) still() {
-	now := time.Now()
+	now := p.c.proc.Now()
 	if now.Sub(p.told) < stillEvery {
 		return
 	}
@@ -162,7 +163,7 @@ func (p *progress) still() {
 
 // draw draws the live line.
 func (p *progress) draw() {
-	now := time.Now()
+	now := p.c.proc.Now()
 	var line string
 	switch {
 	case p.current != nil:

@@ -48,7 +48,7 @@ func (c *command) wait(ctx context.Context, over <-chan time.Time) error {
 		return err
 	}
 	sel := (&selectFlags{}).selection(c)
-	began, told := time.Now(), time.Time{}
+	began, told := c.proc.Now(), time.Time{}
 	ticker := time.NewTicker(waitEvery)
 	defer ticker.Stop()
 	for {
@@ -63,14 +63,14 @@ func (c *command) wait(ctx context.Context, over <-chan time.Time) error {
 					Ledger   string `json:"ledger"`
 					Changes  int    `json:"changes"`
 					WaitedMs int64  `json:"waitedMs"`
-				}{p.Ledger, p.Counts.Skip, time.Since(began).Milliseconds()}, func(out *printer) {
-					out.linef("Ledger %s holds all %s; waited %s.", p.Ledger, plural(p.Counts.Skip, "change"), short(time.Since(began)))
+				}{p.Ledger, p.Counts.Skip, c.since(began).Milliseconds()}, func(out *printer) {
+					out.linef("Ledger %s holds all %s; waited %s.", p.Ledger, plural(p.Counts.Skip, "change"), short(c.since(began)))
 				})
 			}
 			return state
 		}
-		if time.Since(told) >= stillEvery {
-			told = time.Now()
+		if c.since(told) >= stillEvery {
+			told = c.proc.Now()
 			c.note("waiting for %s of ledger %s", plural(len(p.Pending()), "change"), p.Ledger)
 		}
 		select {

@@ -3,7 +3,6 @@ package run
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"os"
 	"time"
 
@@ -124,7 +123,7 @@ func (r *Runner) waitTurn(ctx context.Context, stop <-chan struct{}, head core.H
 	}
 	toTakeover := head.Lease - now.Sub(w.from)
 	next := min(max(head.Lease/20, 20*time.Millisecond), time.Second)
-	next = time.Duration(float64(next) * (0.75 + rand.Float64()/2)) //nolint:gosec // jitter
+	next = time.Duration(float64(next) * (0.75 + r.o.Random()/2))
 	next = min(next, r.o.Wait-waited, max(toTakeover, time.Millisecond))
 	if dl, ok := ctx.Deadline(); ok {
 		left := time.Until(dl) - r.reserve(ctx) //nolint:forbidigo // deadlines are on the machine's clock

@@ -178,7 +178,7 @@ func (x *execution) changeContext(ctx context.Context, c *core.Change) (context.
 // startGrace makes x.grace, which ends when the grace period after a request to
 // stop is over. The returned function ends the waiting for it.
 func (x *execution) startGrace() func() {
-	grace, cancel := context.WithCancelCause(context.Background())
+	grace, cancel := context.WithCancelCause(context.Background()) //nolint:forbidigo // ends with startGrace, not with a change
 	x.grace = grace
 	ended := make(chan struct{})
 	go func() {

@@ -108,11 +108,11 @@ func (x *execution) afterUnknownCommit(ctx context.Context, st *plan.Stage, cur 
 }
 
 func (x *execution) stillUnknown(ctx context.Context, st *plan.Stage, cur *plan.Change, began time.Time, f failure, why error) result {
-	f.unknown, f.err = true, fmt.Errorf("%w; and the marker could not be asked: %w", f.err, why)
+	err := fmt.Errorf("%w; and the marker could not be asked: %w", f.err, why)
 	if errors.Is(why, core.ErrLeaseLost) {
 		x.h.setLost()
 	}
-	return x.failed(ctx, st, cur, began, failure{err: f.err, step: -1, unknown: true})
+	return x.failed(ctx, st, cur, began, failure{err: err, step: -1, unknown: true})
 }
 
 // raise raises the target's fence to this execution's token and n.

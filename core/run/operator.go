@@ -58,7 +58,7 @@ func (r *Runner) Resolve(ctx context.Context, res Resolution) (core.Entry, error
 	}
 	exec := r.o.NewID()
 	var rec core.Record
-	h, err := r.obtain(withGiven(ctx), exec, nil, func(s core.Snapshot, held bool) (intent, error) {
+	h, err := r.obtain(withGiven(ctx), exec, nil, func(s core.Snapshot, _ bool) (intent, error) {
 		var err error
 		if rec, err = r.find(res, s); err != nil {
 			return intent{}, err

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	mathrand "math/rand/v2"
 	"os"
 	"time"
 
@@ -61,6 +62,8 @@ type Options struct {
 	// bits when nil. Now must return readings with a monotonic part.
 	Now   func() time.Time
 	NewID func() string
+	// Random spreads out waits: a number from 0 up to 1. math/rand when nil.
+	Random func() float64
 }
 
 // Runner runs the changes of one ledger. It may be used many times, one call at
@@ -96,6 +99,9 @@ func New(o Options) (*Runner, error) {
 	if o.Now == nil {
 		o.Now = time.Now //nolint:forbidigo // the default of the injected clock
 	}
+	if o.Random == nil {
+		o.Random = mathrand.Float64 //nolint:forbidigo,gosec // the default of what is injected; for jitter only
+	}
 	if o.NewID == nil {
 		o.NewID = randomID
 	}
@@ -113,7 +119,7 @@ func New(o Options) (*Runner, error) {
 
 func randomID() string {
 	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
+	_, _ = rand.Read(b[:]) //nolint:errcheck,forbidigo // the default of what is injected; it never fails
 	return hex.EncodeToString(b[:])
 }
 
