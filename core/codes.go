@@ -131,17 +131,23 @@ func gravity(c Code) int {
 	return 5
 }
 
-// HintOf returns what to do next about err: what the error itself knows, or what
-// its class says. It is "" only for nil.
+// HintOf returns what err itself knows about what to do next, or "".
 func HintOf(err error) string {
+	var h Hinted
+	if errors.As(err, &h) {
+		return h.Hint()
+	}
+	return ""
+}
+
+// Advice returns what to do next about err, for people: its own hint, or what its
+// class says. It is "" only for nil.
+func Advice(err error) string {
 	if err == nil {
 		return ""
 	}
-	var h Hinted
-	if errors.As(err, &h) {
-		if hint := h.Hint(); hint != "" {
-			return hint
-		}
+	if hint := HintOf(err); hint != "" {
+		return hint
 	}
 	return CodeOf(err).hint()
 }

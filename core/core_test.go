@@ -44,7 +44,7 @@ func TestCodeOf(t *testing.T) {
 		if got := core.CodeOf(tc.err); got != tc.code || got.Exit() != tc.exit {
 			t.Errorf("%s: got %s, exit %d; want %s, exit %d", tc.name, got, got.Exit(), tc.code, tc.exit)
 		}
-		if got := core.HintOf(tc.err); (got == "") != (tc.err == nil) {
+		if got := core.Advice(tc.err); (got == "") != (tc.err == nil) {
 			t.Errorf("%s: hint %q", tc.name, got)
 		}
 	}

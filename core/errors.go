@@ -341,9 +341,8 @@ func (e *ChangeError) Code() Code { return CodeChangeFailed }
 
 // Hint says what to do.
 func (e *ChangeError) Hint() string {
-	var own Hinted
-	if errors.As(e.Err, &own) && own.Hint() != "" {
-		return own.Hint()
+	if h := HintOf(e.Err); h != "" {
+		return h
 	}
 	if e.State == StateRolledBack {
 		return "nothing of it is left in the target system: mend the change and run again"

@@ -57,7 +57,7 @@ func (c *command) finish(err error) int {
 	code := core.CodeOf(err)
 	message, hint := "", ""
 	if err != nil {
-		message, hint = c.redact(err.Error()), c.redact(core.HintOf(err))
+		message, hint = c.redact(err.Error()), c.redact(core.Advice(err))
 	}
 	if c.output == "json" && (c.started || err != nil) {
 		doc := document{
