@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // conn is one connection with its statements kept. It serves one goroutine at a
@@ -41,7 +42,7 @@ func (s *Store) dsn(a access) (string, error) {
 	}
 	q := []string{
 		string(a), "_error_rc=1", "_defensive=1",
-		fmt.Sprintf("_pragma=busy_timeout(%d)", s.opts.BusyTimeout.Milliseconds()),
+		fmt.Sprintf("_pragma=busy_timeout(%d)", min(s.opts.BusyTimeout, busySlice).Milliseconds()),
 		"_pragma=synchronous(FULL)", "_pragma=trusted_schema(OFF)", "_pragma=cell_size_check(ON)",
 	}
 	if s.opts.maxPages > 0 {
@@ -131,14 +132,17 @@ func (c *conn) each(ctx context.Context, query string, args []any, scan func(*sq
 	return rows.Err()
 }
 
-// transact runs work under the file's write lock. ctx bounds the wait for the
-// lock; from there on the transaction takes its course, so that its outcome is
-// known: any error of work means that nothing was written.
+// busySlice is how long SQLite itself waits for a lock; then the caller looks at
+// its context and asks again. The driver starts a goroutine for every statement
+// whose context can end, which costs more than the statement.
+const busySlice = 100 * time.Millisecond
+
+// transact runs work under the file's write lock. Once that is had, the
+// transaction takes its course, so that its outcome is known: any error of work
+// means that nothing was written.
 func (c *conn) transact(ctx context.Context, s *Store, op string, work func() error) error {
 	done := context.WithoutCancel(ctx)
-	if err := c.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
-		// A wait that was cut short may still have got the lock.
-		_ = c.exec(done, "ROLLBACK") //nolint:errcheck // usually "no transaction is active"
+	if err := c.exec(done, "BEGIN IMMEDIATE"); err != nil {
 		return s.fault(op, err)
 	}
 	err := work()

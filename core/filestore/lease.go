@@ -68,7 +68,7 @@ func (s *Store) Append(ctx context.Context, a core.Append) error {
 	if len(a.Entries) == 0 {
 		return &core.UsageError{Reason: "an append needs at least one entry", Next: "renew or release the lease instead"}
 	}
-	return s.change(ctx, "append", a.Lease.Ledger, func(ctx context.Context, t *ledgerTx) (bool, error) {
+	return s.again(ctx, "append", a.Lease.Ledger, func(ctx context.Context, t *ledgerTx) (bool, error) {
 		if landed, err := t.landed(ctx, a.Entries); err != nil || landed {
 			return false, err
 		}
@@ -82,7 +82,7 @@ func (s *Store) Append(ctx context.Context, a core.Append) error {
 
 // Renew gives the head a new rvn and changes nothing else.
 func (s *Store) Renew(ctx context.Context, l core.Lease) error {
-	return s.change(ctx, "renew", l.Ledger, func(_ context.Context, t *ledgerTx) (bool, error) {
+	return s.again(ctx, "renew", l.Ledger, func(_ context.Context, t *ledgerTx) (bool, error) {
 		if !t.holds(l) {
 			return false, core.ErrLeaseLost
 		}

@@ -39,7 +39,8 @@ type Store struct {
 	writer *conn       // nil when ReadOnly
 
 	mu     sync.Mutex
-	reader *conn // of a read-only store: nil until the file is there
+	reader *conn               // of a read-only store: nil until the file is there
+	last   map[string]lastHead // heads as this store last wrote them, by ledger
 	closed chan struct{}
 	once   sync.Once
 }
@@ -48,7 +49,7 @@ type Store struct {
 // not exist. The errors are *core.StoreError, *core.UnavailableError,
 // *core.PermissionError and *core.ConfigError.
 func Open(ctx context.Context, path string, o *Options) (*Store, error) {
-	s := &Store{path: path, closed: make(chan struct{})}
+	s := &Store{path: path, last: map[string]lastHead{}, closed: make(chan struct{})}
 	if o != nil {
 		s.opts = *o
 	}

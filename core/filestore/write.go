@@ -16,6 +16,7 @@ const (
 	nextNumber   = `SELECT coalesce(max(no), 0) + 1 FROM ledgers`
 	insertHead   = `INSERT INTO ledgers (head, crc, no, name) VALUES (?, ?, ?, ?)`
 	updateHead   = `UPDATE ledgers SET head = ?, crc = ? WHERE no = ? AND name = ?`
+	swapHead     = `UPDATE ledgers SET head = ?, crc = ? WHERE no = ? AND name = ? AND head = ?`
 	insertRecord = `INSERT INTO changes (seq, body, crc, ledger, id) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
 	updateRecord = `UPDATE changes SET seq = ?, body = ?, crc = ? WHERE ledger = ? AND id = ? AND seq = ?`
 	insertEntry  = `INSERT INTO entries (id, ledger, seq, change_id, hash, body) VALUES (?, ?, ?, ?, ?, ?)`
@@ -29,8 +30,19 @@ type ledgerTx struct {
 	ledger string
 	no     int64     // the ledger's number in this file
 	isNew  bool      // the ledger has no row yet
+	known  string    // the stored head, when it was remembered and not read
 	head   core.Head // as stored; changed by the methods, written by putHead
 }
+
+// lastHead is a head as this store last wrote it.
+type lastHead struct {
+	no   int64
+	body string
+	head core.Head
+}
+
+// errStale says that a remembered head is not the stored one.
+var errStale = errors.New("the head was written by somebody else")
 
 // change runs work on a ledger in one transaction. work reports whether there is
 // anything to write: the head is then written with a new rvn.
@@ -50,13 +62,51 @@ func (s *Store) change(ctx context.Context, op, ledger string, work func(ctx con
 				return err
 			}
 		}
-		write, err := work(ctx, t)
-		if err != nil || !write {
-			return err
-		}
-		t.head.RVN++
-		return t.putHead(ctx)
+		return t.do(ctx, work)
 	})
+}
+
+// again is change for a holder, whose last write is usually the ledger's: it rests
+// on the head as this store last wrote it, and compares that when it writes. Any
+// other answer than success comes from the stored head.
+func (s *Store) again(ctx context.Context, op, ledger string, work func(ctx context.Context, t *ledgerTx) (write bool, err error)) error {
+	err := errStale
+	if err := core.CheckLedger(ledger); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	last, ok := s.last[ledger]
+	s.mu.Unlock()
+	if ok {
+		err = s.writing(ctx, op, func(c *conn) error {
+			t := &ledgerTx{s: s, c: c, ledger: ledger, no: last.no, known: last.body, head: last.head}
+			return t.do(context.WithoutCancel(ctx), work)
+		})
+	}
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	return s.change(ctx, op, ledger, work)
+}
+
+func (t *ledgerTx) do(ctx context.Context, work func(ctx context.Context, t *ledgerTx) (write bool, err error)) error {
+	write, err := work(ctx, t)
+	if err == nil && write {
+		t.head.RVN++
+		err = t.putHead(ctx)
+	} else if err == nil && t.known != "" {
+		err = errStale // nothing was compared
+	}
+	if err != nil {
+		t.s.forget(t.ledger)
+	}
+	return err
+}
+
+func (s *Store) forget(ledger string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.last, ledger)
 }
 
 // checkNew numbers a new ledger, and refuses to begin one anew whose head was lost.
@@ -147,9 +197,24 @@ func (t *ledgerTx) putHead(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	query := updateHead
-	if t.isNew {
-		query = insertHead
+	var n int64
+	switch {
+	case t.isNew:
+		n, err = t.c.execRows(ctx, insertHead, body, crc, t.no, t.ledger)
+	case t.known != "":
+		n, err = t.c.execRows(ctx, swapHead, body, crc, t.no, t.ledger, t.known)
+	default:
+		n, err = t.c.execRows(ctx, updateHead, body, crc, t.no, t.ledger)
 	}
-	return t.c.exec(ctx, query, body, crc, t.no, t.ledger)
+	if err == nil && n != 1 {
+		err = errStale
+	}
+	if err != nil {
+		return err
+	}
+	// Remembered before COMMIT: if that fails, the comparison does, next time.
+	t.s.mu.Lock()
+	defer t.s.mu.Unlock()
+	t.s.last[t.ledger] = lastHead{no: t.no, body: body, head: t.head}
+	return nil
 }
