@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/flamingock/flamingock-go/core"
@@ -197,16 +199,14 @@ func (d *decoder) structure(n *Node, v reflect.Value, path string) {
 		d.want(n, path, "a mapping")
 		return
 	}
-	fields := map[string]reflect.Value{}
-	var known []string
-	collectFields(v, fields, &known)
+	fields := fieldsOf(v.Type())
 	for _, f := range n.Fields {
-		fv, ok := fields[f.Key]
+		index, ok := fields.byName[f.Key]
 		if !ok {
-			d.Add(f.KeyPos, UnknownKey(f.Key, known))
+			d.Add(f.KeyPos, UnknownKey(f.Key, fields.names))
 			continue
 		}
-		d.value(f.Value, fv, join(path, f.Key))
+		d.value(f.Value, v.FieldByIndex(index), join(path, f.Key))
 	}
 }
 
@@ -222,21 +222,42 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-func collectFields(v reflect.Value, fields map[string]reflect.Value, known *[]string) {
-	for i := range v.NumField() {
-		f := v.Type().Field(i)
+// structFields are the keys that a struct type takes.
+type structFields struct {
+	byName map[string][]int // index paths for FieldByIndex
+	names  []string
+}
+
+// fieldCache remembers the fields of types, as encoding/json does: there are few types
+// and thousands of files.
+var fieldCache sync.Map // reflect.Type -> *structFields
+
+func fieldsOf(t reflect.Type) *structFields {
+	if f, ok := fieldCache.Load(t); ok {
+		return f.(*structFields) //nolint:forcetypeassert // nothing else is stored
+	}
+	f := &structFields{byName: map[string][]int{}}
+	f.collect(t, nil)
+	fieldCache.Store(t, f)
+	return f
+}
+
+func (s *structFields) collect(t reflect.Type, path []int) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		index := append(slices.Clone(path), i)
 		name, opts, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 		switch {
 		case opts == "inline" && f.Type.Kind() == reflect.Struct:
-			collectFields(v.Field(i), fields, known)
+			s.collect(f.Type, index)
 			continue
 		case !f.IsExported(), name == "-":
 			continue
 		case name == "":
 			name = strings.ToLower(f.Name)
 		}
-		fields[name] = v.Field(i)
-		*known = append(*known, name)
+		s.byName[name] = index
+		s.names = append(s.names, name)
 	}
 }
 
