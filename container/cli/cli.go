@@ -154,7 +154,7 @@ or target system unavailable; 70 a change failed; 75 locked, or stopped in time:
 		return &core.UsageError{Reason: err.Error(), Next: "see the flags with: " + cmd.CommandPath() + " --help"}
 	})
 	root.AddCommand(c.applyCommand(), c.planCommand(), c.statusCommand(), c.validateCommand(), c.auditCommand(), c.issueCommand(),
-		c.lockCommand(), c.waitCommand(), c.newCommand(), c.configCommand(), c.versionCommand(), c.executeCommand())
+		c.driftCommand(), c.baselineCommand(), c.lockCommand(), c.waitCommand(), c.newCommand(), c.configCommand(), c.versionCommand(), c.executeCommand())
 	root.InitDefaultCompletionCmd()
 	return groupOnly(root)
 }

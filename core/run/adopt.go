@@ -1,0 +1,139 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/core/plan"
+)
+
+// baselineBatch is how many changes one append of Baseline records: audit stores
+// bound what fits into one transaction.
+const baselineBatch = 20
+
+// Baseline records changes as applied without running them: for a system that has
+// them already when Flamingock comes to it. Only changes that the ledger does not
+// know are recorded, in the order in which they would run, up to and including
+// upTo, or all when that is "". It returns how many were recorded; after an error
+// a repetition goes on where it stopped.
+//
+// Errors: *core.UsageError when upTo is not known or no reason is given,
+// *core.HeldError, and those of the store.
+func (r *Runner) Baseline(ctx context.Context, upTo, reason string) (int, error) {
+	if reason == "" {
+		return 0, &core.UsageError{Reason: "a reason is required", Next: `say why they count as applied: --reason "…"`}
+	}
+	exec := r.o.NewID()
+	h, err := r.obtain(withGiven(ctx), exec, nil, func(s core.Snapshot, _ bool) (intent, error) {
+		entries, err := r.baselineEntries(exec, s, upTo, reason)
+		return intent{idle: len(entries) == 0}, err
+	})
+	if err != nil || h == nil {
+		return 0, err
+	}
+	n, err := r.baselineHeld(h, exec, upTo, reason)
+	return n, errors.Join(err, r.letGo(h))
+}
+
+func (r *Runner) baselineHeld(h *holding, exec, upTo, reason string) (int, error) {
+	entries, err := r.baselineEntries(exec, h.snapshot, upTo, reason)
+	if err != nil {
+		return 0, err
+	}
+	done := 0
+	for batch := range slices.Chunk(entries, baselineBatch) {
+		if err := h.guard(h.ctx); err != nil {
+			return done, err
+		}
+		for i := range batch {
+			batch[i].Token = h.lease.Token
+		}
+		if err := h.append(h.ctx, batch, done+len(batch) == len(entries)); err != nil {
+			return done, wrapStore(err)
+		}
+		done += len(batch)
+	}
+	return done, nil
+}
+
+func (r *Runner) baselineEntries(exec string, s core.Snapshot, upTo, reason string) ([]core.Entry, error) {
+	p, err := plan.Build(plan.Input{
+		Ledger: r.o.Ledger, Stages: r.o.Stages, Targets: r.o.Targets, Snapshot: s, Select: plan.Selection{To: upTo, AllowOutOfOrder: true},
+	})
+	if err != nil {
+		return nil, err
+	}
+	var out []core.Entry
+	for i := range p.Stages {
+		for j := range p.Stages[i].Changes {
+			c := &p.Stages[i].Changes[j]
+			if c.Record != nil || c.Beyond {
+				continue
+			}
+			e := r.entryFor(exec, p.Stages[i].Name, c.Change, core.Record{}, c.TxType)
+			e.State, e.Operation, e.Reason, e.EndedAt = core.StateManualMarkedApplied, core.OpBaseline, reason, e.StartedAt
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
+
+// AcceptDrift records the present content of an applied change as the one that
+// counts, so that its edit is no drift any more. Nothing is run.
+//
+// Errors: *core.UsageError when there is no such drift or no reason is given,
+// *core.HeldError, and those of the store.
+func (r *Runner) AcceptDrift(ctx context.Context, changeID, reason string) (core.Entry, error) {
+	if reason == "" {
+		return core.Entry{}, &core.UsageError{Reason: "a reason is required", Next: `say why the edit is right: --reason "…"`}
+	}
+	exec := r.o.NewID()
+	h, err := r.obtain(withGiven(ctx), exec, nil, func(s core.Snapshot, _ bool) (intent, error) {
+		e, err := r.acceptEntry(exec, s, changeID, reason)
+		return intent{entries: []core.Entry{e}, release: true}, err
+	})
+	if err != nil {
+		return core.Entry{}, err
+	}
+	if len(h.written) > 0 {
+		return h.written[0], nil
+	}
+	e, err := r.acceptEntry(exec, h.snapshot, changeID, reason)
+	if err == nil {
+		e.Token = h.lease.Token
+		entries := []core.Entry{e}
+		err = wrapStore(h.append(h.ctx, entries, true))
+		e = entries[0]
+	}
+	return e, errors.Join(err, r.letGo(h))
+}
+
+func (r *Runner) acceptEntry(exec string, s core.Snapshot, changeID, reason string) (core.Entry, error) {
+	none := func(why string) (core.Entry, error) {
+		return core.Entry{}, &core.UsageError{Reason: fmt.Sprintf("change %s has no edit to accept: %s", changeID, why), Next: "see the drift with: flamingock drift list"}
+	}
+	for i := range r.o.Stages {
+		cs := r.o.Stages[i].Changes
+		j := slices.IndexFunc(cs, func(c core.Change) bool { return c.ID == changeID })
+		if j < 0 {
+			continue
+		}
+		rec, ok := s.Records[changeID]
+		switch {
+		case !ok:
+			return none("it is not applied yet")
+		case !rec.State.IsApplied():
+			return none("it is " + string(rec.State))
+		case rec.Checksum == cs[j].Fingerprint():
+			return none("it is as it was applied")
+		}
+		e := r.entryFor(exec, rec.Stage, &cs[j], rec, rec.TxType)
+		e.State, e.Operation, e.Reason, e.EndedAt = rec.State, core.OpAccept, reason, e.StartedAt
+		e.TargetSystem = rec.TargetSystem // where it was applied
+		return e, nil
+	}
+	return none("it is not in the code")
+}
