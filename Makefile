@@ -19,8 +19,10 @@ LINT_VERSION := v2.15.0
 LINT := $(CACHE)/bin/golangci-lint-$(LINT_VERSION)
 
 QUICKSTART := examples/quickstart
+ORACLE := targets/sqltarget/split/oracletest
 FUZZTIME ?= 20s
 BENCHFLAGS ?=
+TAGS ?=
 TESTFLAGS ?=
 
 .PHONY: help
@@ -33,16 +35,23 @@ run: ## Apply the quick start to a SQLite database; again: nothing to do.
 
 .PHONY: test
 test: ## Vet and test all modules with the race detector; list what was skipped. TESTFLAGS=-run=…
+	@go vet -tags otel ./internal/app && go test -tags otel ./internal/app # what the build tag adds
 	@go run ./internal/testreport $(TESTFLAGS)
 
 .PHONY: build
-build: ## Build bin/flamingock, static and stripped.
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/flamingock$(shell go env GOEXE) ./container
+build: ## Build bin/flamingock, static and stripped. TAGS=otel: with exporters of telemetry.
+	CGO_ENABLED=0 go build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)' -o bin/flamingock$(shell go env GOEXE) ./container
+
+.PHONY: man
+man: ## Write the man pages to dist/man.
+	@mkdir -p dist/man
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || echo 0) go run -ldflags '$(LDFLAGS)' ./container man dist/man
 
 .PHONY: lint
 lint: $(LINT) ## Run the linters; the first time builds them, which takes minutes.
 	GOLANGCI_LINT_CACHE=$(CACHE)/golangci-lint $(LINT) run ./...
 	cd bench && GOLANGCI_LINT_CACHE=$(CACHE)/golangci-lint $(LINT) run ./...
+	cd $(ORACLE) && GOLANGCI_LINT_CACHE=$(CACHE)/golangci-lint $(LINT) run ./...
 
 $(LINT):
 	GOBIN=$(CACHE)/bin GOFLAGS= go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
@@ -73,11 +82,13 @@ cover: ## Print the test coverage of each package, and write .cache/cover.html.
 tidy: ## Tidy the go.mod files.
 	GOFLAGS= go mod tidy
 	cd bench && GOFLAGS= go mod tidy
+	cd $(ORACLE) && GOFLAGS= go mod tidy
 
 .PHONY: fmt
 fmt: $(LINT) ## Format the code as make lint wants it.
 	GOLANGCI_LINT_CACHE=$(CACHE)/golangci-lint $(LINT) fmt ./...
 	cd bench && GOLANGCI_LINT_CACHE=$(CACHE)/golangci-lint $(LINT) fmt ./...
+	cd $(ORACLE) && GOLANGCI_LINT_CACHE=$(CACHE)/golangci-lint $(LINT) fmt ./...
 
 .PHONY: clean
 clean: ## Remove what was built, and the quick start's databases. Keeps .cache/.

@@ -84,11 +84,11 @@ func CodeOf(err error) Code {
 	}
 	best, rank := CodeInternal, -1
 	for _, c := range codesIn(err) {
-		if r := gravity(c); r > rank {
+		if r := gravity(c); r > rank { // an error of no class weighs as a fault of ours
 			best, rank = c, r
 		}
 	}
-	if rank < 0 && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
+	if rank < 0 && contextError(err) {
 		return CodeInterrupted
 	}
 	return best
@@ -110,11 +110,19 @@ func codesIn(err error) []Code {
 	case interface{ Unwrap() []error }:
 		var out []Code
 		for _, e := range x.Unwrap() {
-			out = append(out, codesIn(e)...)
+			codes := codesIn(e)
+			if len(codes) == 0 && !contextError(e) {
+				codes = []Code{CodeInternal}
+			}
+			out = append(out, codes...)
 		}
 		return out
 	}
 	return nil
+}
+
+func contextError(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 func gravity(c Code) int {

@@ -141,7 +141,7 @@ func (e *Entry) normalise() {
 	if !e.EndedAt.IsZero() {
 		e.EndedAt = e.EndedAt.UTC().Round(0)
 	}
-	for _, s := range []*string{&e.Author, &e.Order, &e.Stage, &e.Definition, &e.SourceFile, &e.Reason, &e.Host, &e.Version, &e.Principal, &e.Trigger.Kind, &e.Trigger.ID} {
+	for _, s := range []*string{&e.Author, &e.TargetSystem, &e.Order, &e.Stage, &e.Definition, &e.SourceFile, &e.Reason, &e.Host, &e.Version, &e.Principal, &e.Trigger.Kind, &e.Trigger.ID} {
 		*s = Cap(*s, maxText/4)
 	}
 	e.Metadata = capMetadata(e.Metadata)

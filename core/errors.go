@@ -258,7 +258,7 @@ func (e *UnavailableError) Code() Code { return CodeUnavailable }
 
 // Hint says what to do.
 func (e *UnavailableError) Hint() string {
-	return "check that " + e.System + " is up and can be reached from here, then run again"
+	return "check that " + e.System + " is up, can be reached from here and has room left, then run again"
 }
 
 // PermissionError says that a right is missing.
@@ -320,6 +320,8 @@ type ChangeError struct {
 	RollbackErr error
 	State       State // as recorded
 	Unknown     bool
+	// Unrecorded is why the end of the change could not be recorded; nil: it was.
+	Unrecorded error
 }
 
 func (e *ChangeError) Error() string {
@@ -341,6 +343,9 @@ func (e *ChangeError) Code() Code { return CodeChangeFailed }
 
 // Hint says what to do.
 func (e *ChangeError) Hint() string {
+	if e.Unrecorded != nil {
+		return "its end could not be recorded: " + Advice(e.Unrecorded)
+	}
 	if h := HintOf(e.Err); h != "" {
 		return h
 	}
@@ -402,7 +407,7 @@ type DriftError struct{ Items []Drift }
 
 func (e *DriftError) Error() string {
 	var b strings.Builder
-	b.WriteString("code and ledger have drifted apart; nothing was run:")
+	b.WriteString("code and ledger have drifted apart:")
 	for _, d := range e.Items {
 		b.WriteString("\n  " + string(d.Kind) + ": " + d.ChangeID + ": " + d.Detail)
 	}
@@ -423,7 +428,7 @@ func (e *DriftError) Hint() string {
 		seen[d.Kind] = true
 		switch d.Kind {
 		case DriftEdited:
-			hints = append(hints, "restore the file of an edited change and put the difference into a new one (or set drift.edited: warn)")
+			hints = append(hints, "restore the file of an edited change and put the difference into a new one or, when the edit is right, accept it with: flamingock drift accept")
 		case DriftLate:
 			hints = append(hints, "give a late change an order after the applied ones, or admit it with allowOutOfOrder: true in the change or --allow-out-of-order")
 		case DriftLost:
@@ -431,6 +436,27 @@ func (e *DriftError) Hint() string {
 		}
 	}
 	return strings.Join(hints, "; ")
+}
+
+// StoreBehindError says that a target system has seen a later state of this ledger
+// than the audit store holds: the store was restored from an older copy, or two
+// copies of it are in use. Running on would repeat changes.
+type StoreBehindError struct {
+	Ledger, Target string
+	Token          uint64 // ours
+}
+
+func (e *StoreBehindError) Error() string {
+	return fmt.Sprintf("target system %s was last written under a later token of ledger %s than ours (%d), and yet the audit store says that we hold the lease: "+
+		"the audit store is older than the target system, or a second copy of it is in use", e.Target, e.Ledger, e.Token)
+}
+
+// Code returns ManualIntervention: to run on would repeat changes.
+func (e *StoreBehindError) Code() Code { return CodeManualIntervention }
+
+// Hint says what to do.
+func (e *StoreBehindError) Hint() string {
+	return "do not run again: find the audit store that was used last and restore it; if it is lost, record what the target system has with: flamingock baseline"
 }
 
 // DeadlineError says that the run stopped in good time before its deadline.

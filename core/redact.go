@@ -2,6 +2,8 @@ package core
 
 import (
 	"context"
+	"maps"
+	"regexp"
 	"sort"
 	"strings"
 	"sync"
@@ -14,12 +16,36 @@ type Redactor struct {
 
 	mu     sync.Mutex
 	values map[Reference]Secret
+	pieces map[string]bool // of values in payloads, in lower case
 }
 
 // NewRedactor returns a Redactor over from.
 func NewRedactor(from Resolver) *Redactor {
-	return &Redactor{from: from, values: map[Reference]Secret{}}
+	return &Redactor{from: from, values: map[Reference]Secret{}, pieces: map[string]bool{}}
 }
+
+// InPayloads returns a Resolver for values that become part of a payload. Systems
+// quote pieces of what they are sent ("syntax error near …"), so that the words of
+// these values are redacted too, not only the whole values.
+func (r *Redactor) InPayloads() Resolver { return payloadResolver{r} }
+
+type payloadResolver struct{ r *Redactor }
+
+func (p payloadResolver) Resolve(ctx context.Context, ref Reference) (Secret, error) {
+	v, err := p.r.Resolve(ctx, ref)
+	if err == nil {
+		p.r.mu.Lock()
+		defer p.r.mu.Unlock()
+		for _, piece := range wordPattern.FindAllString(v.value, -1) {
+			p.r.pieces[strings.ToLower(piece)] = true
+		}
+	}
+	return v, err
+}
+
+// wordPattern finds words, of four bytes or more: shorter ones tell nothing and
+// stand everywhere.
+var wordPattern = regexp.MustCompile(`[\pL\pN_]{4,}`)
 
 // Resolve implements Resolver. A value is asked for once, also when it changes
 // meanwhile: one run sees one value.
@@ -43,8 +69,8 @@ func (r *Redactor) Resolve(ctx context.Context, ref Reference) (Secret, error) {
 // shortestSecret keeps values such as "1" from blanking every digit of a text.
 const shortestSecret = 3
 
-// Redact replaces every value that was resolved by a fixed word. Values of fewer
-// than three bytes are left.
+// Redact replaces every value that was resolved by a fixed word, and the words of
+// values in payloads. Values of fewer than three bytes are left.
 func (r *Redactor) Redact(text string) string {
 	r.mu.Lock()
 	values := make([]string, 0, len(r.values))
@@ -53,13 +79,22 @@ func (r *Redactor) Redact(text string) string {
 			values = append(values, v.value)
 		}
 	}
+	pieces := maps.Clone(r.pieces)
 	r.mu.Unlock()
 	// The longest first, so that a value within another leaves no rest of it.
 	sort.Slice(values, func(i, j int) bool { return len(values[i]) > len(values[j]) })
 	for _, v := range values {
 		text = strings.ReplaceAll(text, v, redacted)
 	}
-	return text
+	if len(pieces) == 0 {
+		return text
+	}
+	return wordPattern.ReplaceAllStringFunc(text, func(word string) string {
+		if pieces[strings.ToLower(word)] {
+			return redacted
+		}
+		return word
+	})
 }
 
 // RedactError returns an error whose text is redacted and whose chain is err's;

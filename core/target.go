@@ -56,11 +56,14 @@ type TxTarget interface {
 	DeleteMarkers(ctx context.Context, ms []Marker) error
 }
 
-// Fence is the height of a target system's fence: tokens compare first, then N.
+// Fence is the height of a target system's fence: tokens compare first, then N. A
+// fence of the same token but another owner counts as higher: one token belongs to
+// one acquisition, unless the audit store was restored from an older copy.
 type Fence struct {
 	LedgerID string
 	Token    uint64
 	N        uint64
+	Owner    string
 	// Lease bounds how long the target waits for a lock, and how long a session
 	// may sit idle in a transaction.
 	Lease time.Duration

@@ -3,6 +3,7 @@ package core
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -98,6 +99,8 @@ func (v *validation) identity(c *Change) {
 			where = "a change in code (order " + c.Order + ")"
 		}
 		v.add(where, "a change must have an id")
+	} else if strings.HasPrefix(c.ID, "-") || len(References(c.ID)) > 0 {
+		v.add(where, "the id %q must not begin with - or hold a reference: it is typed on command lines, and stays for ever", c.ID)
 	} else if !goodText(c.ID) {
 		v.add(where, "the id %q must be 1 to %d bytes of printable text without leading or trailing spaces", Cap(c.ID, 80), maxID)
 	} else if first, dup := v.ids[c.ID]; dup {
@@ -151,8 +154,15 @@ func (v *validation) work(c *Change) {
 	}
 }
 
+var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
 func (v *validation) options(c *Change) {
 	where := c.Where()
+	for _, r := range c.References {
+		if r.Scheme == "env" && !envName.MatchString(r.Key) {
+			v.add(where, "change %q: %s does not name an environment variable (write $%s for the text itself)", c.ID, r, r)
+		}
+	}
 	switch c.Recovery.OrDefault() {
 	case ManualIntervention, AlwaysRetry:
 	default:
@@ -261,7 +271,7 @@ func didYouMean(got string, known []string) string {
 	}
 	best, dist := "", 3
 	for _, k := range known {
-		if d := editDistance(got, k); d < dist {
+		if d := editDistance(got, k); d < dist && d*3 <= max(len(got), len(k)) {
 			best, dist = k, d
 		}
 	}

@@ -2,12 +2,32 @@ package cli
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/core/run"
 )
+
+// onceValue is a flag that may be given once: a second -c would be the global one,
+// given before the command, and silently lost.
+type onceValue struct{ into *string }
+
+func (v *onceValue) String() string {
+	if v.into == nil {
+		return ""
+	}
+	return *v.into
+}
+func (v *onceValue) Type() string { return "string" }
+func (v *onceValue) Set(s string) error {
+	if *v.into != "" {
+		return errors.New("-c is the change's id here: name the configuration with --config")
+	}
+	*v.into = s
+	return nil
+}
 
 // executeCommand is the Java edition's form of apply.
 func (c *command) executeCommand() *cobra.Command {
@@ -21,12 +41,12 @@ func (c *command) executeCommand() *cobra.Command {
 func (c *command) auditFixCommand() *cobra.Command {
 	var id, resolutionName, reason string
 	cmd := &cobra.Command{
-		Use: "fix -c ID -r APPLIED|ROLLED_BACK", Short: "Flamingock's own form of issue resolve", Args: cobra.NoArgs,
+		Use: "fix -c ID -r APPLIED|ROLLED_BACK", Short: "Flamingock's own form of issue resolve", Args: noArgs,
 	}
 	// -c is --config everywhere else; here it is the Java edition's. A flag of the
 	// same name keeps the global one, with its -c, away.
 	cmd.Flags().StringVar(&c.configPath, "config", "", "configuration `file` (FLAMINGOCK_CONFIG; default ./flamingock.yaml)")
-	cmd.Flags().StringVarP(&id, "change-id", "c", "", "the `id` of the change (required)")
+	cmd.Flags().VarP(&onceValue{into: &id}, "change-id", "c", "the `id` of the change (required)")
 	cmd.Flags().StringVarP(&resolutionName, "resolution", "r", "", "APPLIED or ROLLED_BACK (required)")
 	cmd.Flags().StringVar(&reason, "reason", "audit fix", "what you found and did; it is recorded")
 	cmd.RunE = c.do("audit fix", func(ctx context.Context, _ []string) error {

@@ -57,7 +57,7 @@ func (c *command) applyCommand() *cobra.Command {
 With nothing pending it takes no lock and writes nothing. It waits while another execution
 holds the lock. The first SIGINT or SIGTERM stops it in good order, the second at once.`,
 		Example: "  flamingock apply\n  flamingock apply --to create-orders --output json",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 	}
 	sel.add(cmd)
 	cmd.Flags().StringVar(&lockWait, "lock-wait", "", "how long to wait for the lock, such as 30s; 0s: not at all (default lock.wait)")
@@ -65,6 +65,9 @@ holds the lock. The first SIGINT or SIGTERM stops it in good order, the second a
 	cmd.RunE = c.do("apply", func(ctx context.Context, _ []string) error {
 		sel.config(c)
 		if lockWait != "" {
+			if d, err := time.ParseDuration(lockWait); err != nil || d < 0 {
+				return &core.UsageError{Reason: "--lock-wait must be a time such as 30s or 5m; 0s: do not wait"}
+			}
 			c.setFlag("lock.wait", lockWait)
 		}
 		if timeout != "" {
@@ -88,7 +91,7 @@ func (c *command) apply(ctx context.Context, sel *selectFlags) error {
 		return err
 	}
 	if !c.app.Config.Enabled {
-		c.result(applyData{Status: run.NoChanges, Stages: []stageData{}}, func(p *printer) {
+		c.result(applyData{Status: run.NoChanges, Stages: []stageData{}, Counts: map[run.ChangeStatus]int{}}, func(p *printer) {
 			p.linef("Flamingock is switched off (enabled: false): nothing was done.")
 		})
 		return nil
@@ -158,13 +161,20 @@ func newApplyData(rep *run.Report) applyData {
 
 func printReport(p *printer, rep *run.Report, err error) {
 	if len(rep.Stages) == 0 {
+		if err == nil {
+			p.linef("Nothing to do: no stages are configured (ledger %s).", rep.Ledger)
+		}
 		return // it failed before anything could be said
 	}
 	done := rep.Counts[run.ChangeApplied] + rep.Counts[run.ChangeReconciled]
 	already := rep.Counts[run.ChangeAlreadyApplied]
-	if rep.Status == run.NoChanges {
+	if rep.Status == run.NoChanges && rep.Counts[run.ChangeNotReached]+rep.Counts[run.ChangeBlocked]+rep.Counts[run.ChangeRunning] == 0 {
 		if n := rep.Counts[run.ChangeSkipped]; n > 0 {
 			p.linef("Nothing to do: %s applied, %d filtered out (ledger %s).", plural(already, "change")+" already", n, rep.Ledger)
+			return
+		}
+		if already == 1 {
+			p.linef("Nothing to do: the only change of ledger %s is applied.", rep.Ledger)
 			return
 		}
 		p.linef("Nothing to do: all %s of ledger %s are applied.", plural(already, "change"), rep.Ledger)

@@ -12,6 +12,9 @@ import (
 	"github.com/flamingock/flamingock-go/core"
 )
 
+// defaultLimit is how many entries are listed when nobody says.
+const defaultLimit = 1000
+
 // auditFlags select entries.
 type auditFlags struct {
 	history bool
@@ -23,10 +26,10 @@ type auditFlags struct {
 }
 
 func (c *command) auditCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "audit", Short: "Read the ledger's history", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "audit", Short: "Read the ledger's history", Args: noArgs}
 	var f auditFlags
 	list := &cobra.Command{
-		Use: "list", Short: "List the last entry of every change, or with --history all entries", Args: cobra.NoArgs,
+		Use: "list", Short: "List the last entry of every change, or with --history all entries", Args: noArgs,
 		Example: "  flamingock audit list --history --since 2026-11-01\n  flamingock audit list --change create-orders --history -o json",
 	}
 	list.Flags().BoolVar(&f.history, "history", false, "all entries, in the order in which they were written")
@@ -34,7 +37,7 @@ func (c *command) auditCommand() *cobra.Command {
 	list.Flags().StringVar(&f.change, "change", "", "only this change `id`")
 	list.Flags().StringVar(&f.state, "state", "", "only entries with this `state`")
 	list.Flags().Uint64Var(&f.after, "after", 0, "with --history: only entries after this `seq`, to read on where next points")
-	list.Flags().IntVar(&f.limit, "limit", 0, "with --history: at most this many entries; 0: all")
+	list.Flags().IntVar(&f.limit, "limit", defaultLimit, "with --history: at most this many entries; 0: all, however much memory that takes")
 	list.RunE = c.do("audit list", func(ctx context.Context, _ []string) error {
 		ctx, cancel := c.stoppable(ctx)
 		defer cancel()
@@ -79,7 +82,7 @@ func (f *auditFlags) filter() (func(*core.Entry) bool, error) {
 	if f.limit < 0 {
 		return nil, &core.UsageError{Reason: "--limit must not be negative"}
 	}
-	if !f.history && (f.after > 0 || f.limit > 0) {
+	if !f.history && (f.after > 0 || f.limit != defaultLimit) {
 		return nil, &core.UsageError{Reason: "--after and --limit go with --history"}
 	}
 	return func(e *core.Entry) bool {
@@ -196,7 +199,11 @@ func printEntries(out *printer, entries []core.Entry, next uint64) {
 		if e.Error != nil && reason == "" {
 			reason = core.Cap(e.Error.Message, 100)
 		}
-		rows = append(rows, []string{fmt.Sprint(e.Seq), string(e.State), e.ChangeID, e.Stage, string(e.Operation), e.StartedAt.Format("2006-01-02 15:04:05"), took, e.Principal, reason})
+		state := string(e.State)
+		if e.ChangeID == "" {
+			state = "-" // an act on the ledger itself
+		}
+		rows = append(rows, []string{fmt.Sprint(e.Seq), state, e.ChangeID, e.Stage, string(e.Operation), e.StartedAt.Format("2006-01-02 15:04:05"), took, e.Principal, reason})
 	}
 	out.table(rows)
 	if next > 0 {

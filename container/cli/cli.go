@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"github.com/flamingock/flamingock-go/core"
@@ -31,6 +32,11 @@ func Main(p core.Program) {
 	stop := make(chan struct{})
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // a terminal or session that goes away
+		signal.Notify(signals, syscall.SIGHUP)
+	}
+	// A reader of our output that goes away must not end a change in the middle.
+	signal.Ignore(syscall.SIGPIPE)
 	go func() {
 		<-signals
 		close(stop)
@@ -84,8 +90,12 @@ func Run(ctx context.Context, p core.Program, proc Process) int {
 	root.SetIn(proc.Stdin)
 	root.SetOut(proc.Stdout)
 	root.SetErr(proc.Stderr)
-	err := root.ExecuteContext(ctx)
+	found, err := root.ExecuteContextC(ctx)
 	if err != nil && !c.started {
+		c.operation = strings.TrimPrefix(strings.TrimPrefix(found.CommandPath(), c.name()), " ")
+		if wantsJSON(proc.Args) {
+			c.output = "json" // the flag may stand behind the one that is wrong
+		}
 		// cobra's own: an unknown command or flag, wrong arguments.
 		var coded core.Coded
 		if !errors.As(err, &coded) {
@@ -93,6 +103,21 @@ func Run(ctx context.Context, p core.Program, proc Process) int {
 		}
 	}
 	return c.finish(err)
+}
+
+// wantsJSON finds --output json among arguments that could not be parsed.
+func wantsJSON(args []string) bool {
+	for i, a := range args {
+		switch a {
+		case "-ojson", "-o=json", "--output=json":
+			return true
+		case "-o", "--output":
+			if i+1 < len(args) && args[i+1] == "json" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // command is one call of the command line.
@@ -138,6 +163,7 @@ or target system unavailable; 70 a change failed; 75 locked, or stopped in time:
 77 permission denied; 78 configuration invalid; 79 a person must resolve an issue; 80 pending.`,
 		Example:       "  flamingock plan\n  flamingock apply\n  flamingock issue list",
 		SilenceErrors: true, SilenceUsage: true,
+		Version: app.Version(c.program),
 	}
 	if c.name() != "flamingock" {
 		root.Example = strings.ReplaceAll(root.Example, "flamingock", c.name())
@@ -145,8 +171,8 @@ or target system unavailable; 70 a change failed; 75 locked, or stopped in time:
 	f := root.PersistentFlags()
 	f.StringVarP(&c.configPath, "config", "c", "", "configuration `file` (FLAMINGOCK_CONFIG; default ./flamingock.yaml)")
 	f.StringVar(&c.ledger, "ledger", "", "the `name` of the history (FLAMINGOCK_LEDGER)")
-	f.StringVarP(&c.output, "output", "o", "text", "`format` of the result: text or json")
-	f.StringVar(&c.logLevel, "log-level", "info", "least `level` that is logged: debug, info, warn or error")
+	f.StringVarP(&c.output, "output", "o", "text", "`format` of the result: text or json (FLAMINGOCK_OUTPUT)")
+	f.StringVar(&c.logLevel, "log-level", "info", "least `level` that is logged: debug, info, warn or error (FLAMINGOCK_LOG_LEVEL)")
 	f.BoolVarP(&c.quiet, "quiet", "q", false, "no progress, only the result and errors")
 	f.BoolVarP(&c.yes, "yes", "y", false, "do not ask for confirmation")
 	f.BoolVar(&c.noColor, "no-color", false, "no colours (NO_COLOR)")
@@ -154,8 +180,9 @@ or target system unavailable; 70 a change failed; 75 locked, or stopped in time:
 		return &core.UsageError{Reason: err.Error(), Next: "see the flags with: " + cmd.CommandPath() + " --help"}
 	})
 	root.AddCommand(c.applyCommand(), c.planCommand(), c.statusCommand(), c.validateCommand(), c.auditCommand(), c.issueCommand(),
-		c.driftCommand(), c.baselineCommand(), c.lockCommand(), c.waitCommand(), c.newCommand(), c.configCommand(), c.versionCommand(), c.executeCommand())
+		c.driftCommand(), c.baselineCommand(), c.lockCommand(), c.waitCommand(), c.newCommand(), c.configCommand(), c.schemaCommand(), c.versionCommand(), c.executeCommand(), c.manCommand())
 	root.InitDefaultCompletionCmd()
+	c.completeFlags(root)
 	return groupOnly(root)
 }
 
@@ -164,7 +191,7 @@ or target system unavailable; 70 a change failed; 75 locked, or stopped in time:
 func (c *command) do(operation string, f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		c.started, c.operation = true, operation
-		if err := c.checkGlobal(); err != nil {
+		if err := c.checkGlobal(cmd); err != nil {
 			return err
 		}
 		err := f(cmd.Context(), args)
@@ -177,7 +204,23 @@ func (c *command) do(operation string, f func(ctx context.Context, args []string
 	}
 }
 
-func (c *command) checkGlobal() error {
+func (c *command) checkGlobal(cmd *cobra.Command) error {
+	// An empty value is nearly always a variable that is not set: to run without
+	// what it should have said is worse than to stop.
+	var empty error
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if f.Value.String() == "" || f.Value.String() == "[]" {
+			empty = &core.UsageError{Reason: "--" + f.Name + " is given, but empty", Next: "give it a value, or leave it out"}
+		}
+	})
+	if empty != nil {
+		return empty
+	}
+	for name, into := range map[string]*string{"output": &c.output, "log-level": &c.logLevel} {
+		if v, ok := c.proc.LookupEnv("FLAMINGOCK_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))); ok && v != "" && !cmd.Flags().Changed(name) {
+			*into = v
+		}
+	}
 	if c.output != "text" && c.output != "json" {
 		return &core.UsageError{Reason: fmt.Sprintf("--output %q is neither text nor json", c.output)}
 	}

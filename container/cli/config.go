@@ -10,9 +10,9 @@ import (
 )
 
 func (c *command) configCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "Show the configuration", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "config", Short: "Show the configuration", Args: noArgs}
 	cmd.AddCommand(&cobra.Command{
-		Use: "show", Short: "Show every setting and where it comes from; secrets are left out", Args: cobra.NoArgs,
+		Use: "show", Short: "Show every setting and where it comes from; secrets are left out", Args: noArgs,
 		RunE: c.do("config show", func(context.Context, []string) error {
 			if err := c.configure(nil); err != nil {
 				return err
@@ -35,7 +35,7 @@ func (c *command) configCommand() *cobra.Command {
 
 func (c *command) versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Show the version", Args: cobra.NoArgs,
+		Use: "version", Short: "Show the version", Args: noArgs,
 		RunE: c.do("version", func(context.Context, []string) error {
 			v := app.Version(c.program)
 			c.result(struct {

@@ -6,12 +6,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/core/plan"
 )
 
 func (c *command) driftCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "drift", Short: "See and accept differences between code and ledger", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "drift", Short: "See and accept differences between code and ledger", Args: noArgs}
 	list := &cobra.Command{
-		Use: "list", Aliases: []string{"ls"}, Short: "List applied changes that were edited or are gone, and new ones that come too late", Args: cobra.NoArgs,
+		Use: "list", Aliases: []string{"ls"}, Short: "List applied changes that were edited or are gone, and new ones that come too late", Args: noArgs,
 		RunE: c.do("drift list", func(ctx context.Context, _ []string) error {
 			ctx, cancel := c.stoppable(ctx)
 			defer cancel()
@@ -79,9 +80,9 @@ func (c *command) baselineCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "baseline --reason TEXT", Short: "Record changes as applied without running them, for a system that has them already",
 		Long: `Baseline records every change that the ledger does not know as applied, without running it: for a
-system that had them before Flamingock came. With --to, only those up to and including one.`,
+system that had them before Flamingock came. What the profiles filter out is left. With --to, only those up to and including one.`,
 		Example: "  flamingock baseline --to create-orders --reason 'made by hand in 2024'",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why they count as applied; it is recorded (required)")
 	cmd.Flags().StringVar(&to, "to", "", "only up to and including the change with this `id`")
@@ -97,11 +98,12 @@ system that had them before Flamingock came. With --to, only those up to and inc
 			if to != "" {
 				what += ", up to " + to + ","
 			}
-			if err := c.confirm(what + " will be recorded as applied, and never be run."); err != nil {
+			if err := c.confirm(ctx, what+" will be recorded as applied, and never be run."); err != nil {
 				return err
 			}
 		}
-		n, err := r.Baseline(ctx, to, reason)
+		sel := plan.Selection{To: to, Profiles: c.app.Config.Profiles, AllowOutOfOrder: true}
+		n, err := r.Baseline(ctx, sel, reason)
 		c.result(struct {
 			Recorded int `json:"recorded"`
 		}{n}, func(out *printer) {

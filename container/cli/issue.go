@@ -17,7 +17,7 @@ import (
 )
 
 func (c *command) issueCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "issue", Short: "See and resolve what waits for a person", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "issue", Short: "See and resolve what waits for a person", Args: noArgs}
 	cmd.AddCommand(c.issueListCommand(), c.issueGetCommand(), c.issueResolveCommand())
 	return groupOnly(cmd)
 }
@@ -60,11 +60,9 @@ func (c *command) issues(ctx context.Context, p *plan.Plan, snap core.Snapshot) 
 			}
 		}
 	}
-	for _, d := range p.Drift {
-		if rec := snap.Records[d.ChangeID]; d.Kind == core.DriftLost && run.NeedsPerson(rec) && !(snap.Head.Held() && rec.State == core.StateStarted) {
-			if err := add(rec, string(rec.State), "it is unfinished in the ledger and no longer in the code", c.resolveCommands(rec)); err != nil {
-				return nil, err
-			}
+	for _, is := range p.Lost {
+		if err := add(snap.Records[is.ChangeID], string(is.State), is.Reason, c.resolveCommands(snap.Records[is.ChangeID])); err != nil {
+			return nil, err
 		}
 	}
 	return out, nil
@@ -103,6 +101,16 @@ func (c *command) attempt(ctx context.Context, rec core.Record) ([]core.Entry, e
 }
 
 func (c *command) resolveCommands(rec core.Record) []string {
+	base := c.base()
+	f := func(as string) string {
+		return fmt.Sprintf("%s issue resolve %s --as %s --seq %d --reason \"…\"", base, quote(rec.ChangeID), as, rec.Seq)
+	}
+	return []string{f("applied"), f("rolled-back")}
+}
+
+// base is this command with the global flags that it was given: what printed
+// commands begin with, so that they read the same configuration.
+func (c *command) base() string {
 	base := c.name()
 	if c.configPath != "" {
 		base += " -c " + quote(c.configPath)
@@ -110,10 +118,7 @@ func (c *command) resolveCommands(rec core.Record) []string {
 	if c.ledger != "" {
 		base += " --ledger " + c.ledger
 	}
-	f := func(as string) string {
-		return fmt.Sprintf("%s issue resolve %s --as %s --seq %d --reason \"…\"", base, quote(rec.ChangeID), as, rec.Seq)
-	}
-	return []string{f("applied"), f("rolled-back")}
+	return base
 }
 
 // quote quotes s for a shell when it has to be.
@@ -129,7 +134,7 @@ func quote(s string) string {
 
 func (c *command) issueListCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Aliases: []string{"ls"}, Short: "List the changes that wait for a person", Args: cobra.NoArgs,
+		Use: "list", Aliases: []string{"ls"}, Short: "List the changes that wait for a person", Args: noArgs,
 		RunE: c.do("issue list", func(ctx context.Context, _ []string) error {
 			ctx, cancel := c.stoppable(ctx)
 			defer cancel()
@@ -157,7 +162,7 @@ func (c *command) issueListCommand() *cobra.Command {
 					rows = append(rows, []string{is.ChangeID, is.State, is.Since.Format("2006-01-02 15:04:05"), is.Reason, msg})
 				}
 				out.table(rows)
-				out.linef("See what is known, and the next commands, with: %s issue get ID", c.name())
+				out.linef("See what is known, and the next commands, with: %s issue get ID", c.base())
 			})
 			return nil
 		}),
@@ -167,7 +172,7 @@ func (c *command) issueListCommand() *cobra.Command {
 func (c *command) issueGetCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "get [ID]", Aliases: []string{"describe"}, Short: "Say what happened to a change, what is known of it, and what to do; without ID: the first issue",
-		Args: cobra.MaximumNArgs(1),
+		Args: atMostOne,
 		RunE: c.do("issue get", func(ctx context.Context, args []string) error {
 			ctx, cancel := c.stoppable(ctx)
 			defer cancel()
@@ -196,7 +201,9 @@ func (c *command) issueGetCommand() *cobra.Command {
 			}
 			known := c.whatIsKnown(p, rec)
 			c.result(issueGetData{issueData: *is, TargetSystem: rec.TargetSystem, TxType: rec.TxType, Attempt: rec.Attempt, Known: known, Entries: newAuditData(entries, 0).Entries},
-				func(out *printer) { c.printIssue(out, is, rec, entries, known, snap.Head) })
+				func(out *printer) {
+					c.printIssue(out, is, rec, entries, known, snap.Head, c.holderGone(ctx, snap.Head))
+				})
 			return nil
 		}),
 	}
@@ -228,7 +235,7 @@ func (c *command) pick(p *plan.Plan, snap core.Snapshot, issues []issueData, arg
 		for i := range p.Stages {
 			for j := range p.Stages[i].Changes {
 				if ch := &p.Stages[i].Changes[j]; ch.Change.ID == id && ch.Decision != plan.Skip {
-					return &issueData{ChangeID: id, State: string(rec.State), Since: rec.At, Seq: rec.Seq, Reason: "the next apply deals with it: " + ch.Reason, Commands: []string{c.name() + " apply"}}, nil
+					return &issueData{ChangeID: id, State: string(rec.State), Since: rec.At, Seq: rec.Seq, Reason: "the next apply deals with it: " + ch.Reason, Commands: []string{c.base() + " apply"}}, nil
 				}
 			}
 		}
@@ -278,7 +285,7 @@ func (c *command) whatIsKnown(p *plan.Plan, rec core.Record) []string {
 	return known
 }
 
-func (c *command) printIssue(out *printer, is *issueData, rec core.Record, entries []core.Entry, known []string, head core.Head) {
+func (c *command) printIssue(out *printer, is *issueData, rec core.Record, entries []core.Entry, known []string, head core.Head, gone bool) {
 	out.linef("%s  %s", out.paint(bold, is.ChangeID), out.paint(red, is.State))
 	out.linef("stage %s, order %s, target system %s, %s, %s, attempt %d", rec.Stage, rec.Order, rec.TargetSystem, rec.TxType, rec.Strategy, rec.Attempt)
 	out.linef("")
@@ -301,9 +308,13 @@ func (c *command) printIssue(out *printer, is *issueData, rec core.Record, entri
 	}
 	if len(entries) > 0 {
 		e := entries[len(entries)-1]
-		out.linef("  Its last owner was execution %s on %s. Make sure that this process is gone.", e.ExecutionID, e.Host)
+		if gone && head.Holder.Execution == e.ExecutionID {
+			out.linef("  Its last owner was execution %s on %s: process %d, which is gone.", e.ExecutionID, e.Host, head.Holder.PID)
+		} else {
+			out.linef("  Its last owner was execution %s on %s. Make sure that this process is gone.", e.ExecutionID, e.Host)
+		}
 	}
-	if head.Held() {
+	if head.Held() && !gone {
 		out.linef("  The lock is held by execution %s on %s since %s.", head.Holder.Execution, head.Holder.Host, head.Holder.Since.Format(time.RFC3339))
 	}
 	if len(is.Commands) == 0 {
@@ -394,7 +405,7 @@ func (c *command) resolve(ctx context.Context, res run.Resolution) error {
 		if n := len(entries); n > 0 {
 			owner = fmt.Sprintf("\nIts last owner was execution %s on %s: are you sure that this process is gone?", entries[n-1].ExecutionID, entries[n-1].Host)
 		}
-		if err := c.confirm(fmt.Sprintf("Change %s is %s since %s and will be %s.%s", rec.ChangeID, rec.State, rec.At.Format(time.RFC3339), res.As, owner)); err != nil {
+		if err := c.confirm(ctx, fmt.Sprintf("Change %s is %s since %s and will be %s.%s", rec.ChangeID, rec.State, rec.At.Format(time.RFC3339), res.As, owner)); err != nil {
 			return err
 		}
 	}
@@ -409,14 +420,26 @@ func (c *command) resolve(ctx context.Context, res run.Resolution) error {
 }
 
 // confirm asks on a terminal. Without one, or with --yes, it does not ask.
-func (c *command) confirm(question string) error {
+func (c *command) confirm(ctx context.Context, question string) error {
 	if c.yes || c.output == "json" || !isTerminal(c.proc.Stdin) {
 		return nil
 	}
-	fmt.Fprintf(c.proc.Stderr, "%s\nGo on? [y/N] ", question)
-	answer, err := bufio.NewReader(c.proc.Stdin).ReadString('\n')
-	if a := strings.ToLower(strings.TrimSpace(answer)); err == nil && (a == "y" || a == "yes") {
-		return nil
+	fmt.Fprintf(c.proc.Stderr, "%s\nGo on? [y/N] ", clean(question, false))
+	answer := make(chan string, 1)
+	go func() { // ends with the process at the latest: a read cannot be called off
+		line, err := bufio.NewReader(c.proc.Stdin).ReadString('\n')
+		if err != nil {
+			line = ""
+		}
+		answer <- line
+	}()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case line := <-answer:
+		if a := strings.ToLower(strings.TrimSpace(line)); a == "y" || a == "yes" {
+			return nil
+		}
 	}
-	return &core.UsageError{Reason: "not confirmed: nothing was done"}
+	return &core.UsageError{Reason: "not confirmed: nothing was done", Next: "answer y, or give --yes"}
 }

@@ -12,9 +12,9 @@ import (
 )
 
 func (c *command) lockCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "lock", Short: "Show the lock, or free it on a person's word", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "lock", Short: "Show the lock, or free it on a person's word", Args: noArgs}
 	show := &cobra.Command{
-		Use: "show", Short: "Show who holds the lock", Args: cobra.NoArgs,
+		Use: "show", Short: "Show who holds the lock", Args: noArgs,
 		RunE: c.do("lock show", func(ctx context.Context, _ []string) error {
 			snap, err := c.loadHead(ctx, true)
 			if err != nil {
@@ -32,7 +32,7 @@ func (c *command) lockCommand() *cobra.Command {
 				if gone {
 					return
 				}
-				out.linef("When you know that this process is gone: %s lock release %d --reason \"…\"", c.name(), snap.Head.Token)
+				out.linef("When you know that this process is gone: %s lock release %d --reason \"…\"", c.base(), snap.Head.Token)
 			})
 			return nil
 		}),
@@ -48,6 +48,8 @@ under way cannot be recalled.`,
 	}
 	release.Flags().StringVar(&reason, "reason", "", "why; it is recorded (required)")
 	release.RunE = c.do("lock release", func(ctx context.Context, args []string) error {
+		ctx, cancel := c.stoppable(ctx)
+		defer cancel()
 		token, err := strconv.ParseUint(args[0], 10, 64)
 		if err != nil {
 			return &core.UsageError{Reason: fmt.Sprintf("%q is not a token", args[0]), Next: "see it with: " + c.name() + " lock show"}
@@ -57,7 +59,7 @@ under way cannot be recalled.`,
 			return err
 		}
 		if snap.Head.Held() && snap.Head.Token == token && reason != "" {
-			if err := c.confirm(fmt.Sprintf("The lock is held by execution %s on %s (process %d) since %s.\nAre you sure that this process is gone?",
+			if err := c.confirm(ctx, fmt.Sprintf("The lock is held by execution %s on %s (process %d) since %s.\nAre you sure that this process is gone?",
 				snap.Head.Holder.Execution, snap.Head.Holder.Host, snap.Head.Holder.PID, snap.Head.Holder.Since.Format(time.RFC3339))); err != nil {
 				return err
 			}
@@ -92,6 +94,20 @@ func groupOnly(cmd *cobra.Command) *cobra.Command {
 		return &core.UsageError{Reason: fmt.Sprintf("unknown command %q for %q%s", args[0], cmd.CommandPath(), core.DidYouMean(args[0], known)), Next: "see the commands with: " + cmd.CommandPath() + " --help"}
 	}
 	return cmd
+}
+
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return &core.UsageError{Reason: fmt.Sprintf("%s takes no arguments, but was given %q", cmd.CommandPath(), args[0]), Next: "see its flags with: " + cmd.CommandPath() + " --help"}
+	}
+	return nil
+}
+
+func atMostOne(cmd *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return &core.UsageError{Reason: fmt.Sprintf("%s takes one argument, but was given %d", cmd.CommandPath(), len(args)), Next: "see: " + cmd.CommandPath() + " --help"}
+	}
+	return nil
 }
 
 func exactlyOne(what string) cobra.PositionalArgs {

@@ -51,6 +51,9 @@ func (c *command) newChange(id string, f *newFlags) error {
 	if !filepath.IsAbs(dir) {
 		dir = filepath.Join(c.app.Config.Dir, dir)
 	}
+	if err := taken(dir, id, f.order); err != nil {
+		return err
+	}
 	order := f.order
 	if order == "" {
 		if order, err = nextOrder(dir); err != nil {
@@ -139,6 +142,32 @@ func nextOrder(dir string) (string, error) {
 	return "1" + string(digits), nil
 }
 
+// taken refuses an id or an order that a file of dir has already.
+func taken(dir, id, order string) error {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return nil //nolint:nilerr // there is no directory yet, or nextOrder says why not
+	}
+	line := regexp.MustCompile(`(?m)^id:[ \t]*["']?` + regexp.QuoteMeta(id) + `["']?[ \t\r]*(#.*)?$`)
+	for _, f := range files {
+		m := orderedFile.FindStringSubmatch(f.Name())
+		if m == nil {
+			continue
+		}
+		path := filepath.Join(dir, f.Name())
+		if m[1] == order {
+			return &core.UsageError{Reason: fmt.Sprintf("the order %s is taken by %s", order, path), Next: "give another one, or leave --order out"}
+		}
+		if info, err := f.Info(); err != nil || info.Size() > 1<<20 {
+			continue
+		}
+		if b, err := os.ReadFile(path); err == nil && line.Match(b) {
+			return &core.UsageError{Reason: fmt.Sprintf("the id %s is taken by %s", id, path), Next: "give another one: an id stays for ever"}
+		}
+	}
+	return nil
+}
+
 func fileName(id string) string {
 	return strings.Trim(regexp.MustCompile(`[^A-Za-z0-9.]+`).ReplaceAllString(id, "_"), "_.")
 }
@@ -175,5 +204,9 @@ func write(path, text string) error {
 		return &core.PermissionError{System: path, Err: err}
 	}
 	_, err = f.WriteString(text)
-	return errors.Join(err, f.Close())
+	if err = errors.Join(err, f.Close()); err != nil {
+		_ = os.Remove(path) //nolint:errcheck // a half-written file would be in the way of every run
+		return &core.UnavailableError{System: path, Err: err}
+	}
+	return nil
 }

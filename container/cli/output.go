@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"regexp"
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/flamingock/flamingock-go/core"
 )
@@ -57,7 +59,7 @@ func (c *command) finish(err error) int {
 	code := core.CodeOf(err)
 	message, hint := "", ""
 	if err != nil {
-		message, hint = c.redact(err.Error()), c.redact(core.Advice(err))
+		message, hint = c.redact(err.Error()), c.redact(c.ownCommands(core.Advice(err)))
 	}
 	if c.output == "json" && (c.started || err != nil) {
 		doc := document{
@@ -80,15 +82,22 @@ func (c *command) finish(err error) int {
 }
 
 func faultsOf(err error) []core.Fault {
+	var out []core.Fault
 	var v *core.ValidationError
 	var f *core.ConfigFaults
-	switch {
-	case errors.As(err, &v):
-		return v.Faults
-	case errors.As(err, &f):
-		return f.Faults
+	if errors.As(err, &f) {
+		out = append(out, f.Faults...)
 	}
-	return nil
+	if errors.As(err, &v) {
+		out = append(out, v.Faults...)
+	}
+	return out
+}
+
+// ownCommands makes the commands in a hint ones that can be pasted: with this
+// binary's name and the global flags that it was given.
+func (c *command) ownCommands(hint string) string {
+	return strings.ReplaceAll(hint, ": flamingock ", ": "+c.base()+" ")
 }
 
 func (c *command) redact(s string) string {
@@ -175,7 +184,31 @@ func (p *printer) paint(c paint, s string) string {
 	return "\x1b[" + string(c) + "m" + s + "\x1b[0m"
 }
 
-func (p *printer) linef(format string, args ...any) { fmt.Fprintf(p, format+"\n", args...) }
+func (p *printer) linef(format string, args ...any) {
+	p.WriteString(clean(fmt.Sprintf(format, args...), p.color) + "\n")
+}
+
+// clean makes control characters visible, so that what comes from files and
+// servers cannot steer a terminal or hide in a text. Line ends and tabs stay; so
+// do our own colours.
+func clean(s string, colored bool) string {
+	var b strings.Builder
+	for i, r := range s {
+		switch {
+		case r == '\n' || r == '\t':
+			b.WriteRune(r)
+		case r == 0x1b && colored && ourColor.MatchString(s[i:]):
+			b.WriteRune(r)
+		case unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r):
+			fmt.Fprintf(&b, "\\u%04x", r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+var ourColor = regexp.MustCompile(`^\x1b\[\d{1,2}m`)
 
 // table prints rows in aligned columns; the first row is the head.
 func (p *printer) table(rows [][]string) {
@@ -197,18 +230,9 @@ func (p *printer) table(rows [][]string) {
 	}
 }
 
-// oneLine keeps what comes from files and servers from breaking a line or
-// steering a terminal.
+// oneLine puts a text into one line.
 func oneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t' || r == '\r':
-			return ' '
-		case r < ' ' || r == 0x7f:
-			return -1
-		}
-		return r
-	}, s)
+	return clean(strings.NewReplacer("\r\n", " ", "\n", " ", "\t", " ", "\r", " ").Replace(s), false)
 }
 
 func short(d time.Duration) string {

@@ -15,7 +15,7 @@ func (c *command) planCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what apply would do, and why; lock and write nothing",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 	}
 	sel.add(cmd)
 	cmd.RunE = c.do("plan", func(ctx context.Context, _ []string) error {
@@ -138,7 +138,11 @@ func printPlan(out *printer, p *plan.Plan, snap core.Snapshot, policy core.Drift
 		printLock(out, snap.Head, gone)
 	}
 	n := p.Counts
-	out.linef("%d to apply, %d to settle, %d waiting for a person, %d running, %d applied, %d filtered out.", n.Apply, n.Settle, n.Manual, n.Running, n.Skip, n.Filtered)
+	line := fmt.Sprintf("%d to apply, %d to settle, %d waiting for a person, %d running, %d applied, %d filtered out", n.Apply, n.Settle, n.Manual, n.Running, n.Skip, n.Filtered)
+	if n.NotReached > 0 {
+		line += fmt.Sprintf(", %d not reached", n.NotReached)
+	}
+	out.linef("%s.", line)
 	out.linef("ledger %s at entry %d, plan %s", p.Ledger, p.HeadSeq, p.Digest)
 }
 

@@ -49,10 +49,16 @@ func (p *progress) tick() {
 	defer close(p.stopped)
 	t := time.NewTicker(100 * time.Millisecond)
 	defer t.Stop()
+	asked := p.c.proc.Stop
 	for {
 		select {
 		case <-p.stop:
 			return
+		case <-asked:
+			asked = nil
+			p.mu.Lock()
+			p.stopping()
+			p.mu.Unlock()
 		case <-t.C:
 			p.mu.Lock()
 			if p.live {
@@ -63,6 +69,17 @@ func (p *progress) tick() {
 			p.mu.Unlock()
 		}
 	}
+}
+
+// stopping tells what a request to stop does.
+func (p *progress) stopping() {
+	switch {
+	case p.current != nil && p.c.app != nil:
+		p.say("stopping: %s gets %s to end; a second signal ends the process at once, and then a person may have to find out what became of it", p.current.ChangeID, p.c.app.Config.Grace)
+	default:
+		p.say("stopping")
+	}
+	p.record("asked to stop")
 }
 
 // close removes the live line. It may be called twice.
@@ -95,13 +112,13 @@ func (p *progress) event(e run.Event) {
 		if e.Takeover {
 			p.say("took the lock over from execution %s on %s, which gave no sign of life", e.From.Execution, e.From.Host)
 		}
-		p.record("lock acquired", "execution", e.ExecutionID, "token", e.Token, "takeover", e.Takeover)
+		p.record("lock acquired", run.LogExecution, e.ExecutionID, run.LogToken, e.Token, run.LogTakeover, e.Takeover)
 	case run.Settled:
 		p.say("%s: %s", e.ChangeID, e.Verdict.Reason)
-		p.record("change settled", "change", e.ChangeID, "stage", e.Stage, "decision", e.Verdict.Decision, "reason", e.Verdict.Reason)
+		p.record("change settled", run.LogChange, e.ChangeID, run.LogStage, e.Stage, run.LogDecision, e.Verdict.Decision, run.LogReason, e.Verdict.Reason)
 	case run.ChangeStarted:
 		p.current, p.step, p.since, p.told = &e, "", now, now
-		p.record("change started", "change", e.ChangeID, "stage", e.Stage, "index", e.Index, "total", e.Total, "attempt", e.Attempt)
+		p.record("change started", run.LogChange, e.ChangeID, run.LogStage, e.Stage, run.LogIndex, e.Index, run.LogTotal, e.Total, run.LogAttempt, e.Attempt)
 	case run.Progressed:
 		p.step = e.Progress.Text
 		if e.Progress.Total > 1 {
@@ -110,12 +127,12 @@ func (p *progress) event(e run.Event) {
 	case run.RollingBack:
 		p.step = "rolling back"
 		p.say("%s failed, rolling back: %s", e.ChangeID, e.Cause)
-		p.record("rolling back", "change", e.ChangeID, "stage", e.Stage)
+		p.record("rolling back", run.LogChange, e.ChangeID, run.LogStage, e.Stage)
 	case run.ChangeEnded:
 		if cur := p.current; cur != nil {
 			p.say("[%d/%d] %s %s %s", cur.Index, cur.Total, e.Change.ChangeID, e.Change.Status, short(e.Change.Duration))
 		}
-		p.record("change ended", "change", e.Change.ChangeID, "stage", e.Stage, "status", e.Change.Status, "durationMs", e.Change.Duration.Milliseconds())
+		p.record("change ended", run.LogChange, e.Change.ChangeID, run.LogStage, e.Stage, run.LogStatus, e.Change.Status, run.LogDuration, e.Change.Duration.Milliseconds())
 		p.current = nil
 	case run.Warned:
 		text := e.Text
@@ -153,11 +170,11 @@ func (p *progress) still() {
 	case p.current != nil:
 		p.told = now
 		p.say("[%d/%d] %s still running after %s %s", p.current.Index, p.current.Total, p.current.ChangeID, short(now.Sub(p.since)), p.step)
-		p.record("change still running", "change", p.current.ChangeID, "stage", p.current.Stage, "elapsedMs", now.Sub(p.since).Milliseconds())
+		p.record("change still running", run.LogChange, p.current.ChangeID, run.LogStage, p.current.Stage, run.LogElapsed, now.Sub(p.since).Milliseconds())
 	case p.waiting != nil:
 		p.told = now
 		p.say("still waiting for the lock after %s: held by execution %s on %s", short(now.Sub(p.since)), p.waiting.Holder.Execution, p.waiting.Holder.Host)
-		p.record("waiting for the lock", "execution", p.waiting.Holder.Execution, "host", p.waiting.Holder.Host, "waitedMs", now.Sub(p.since).Milliseconds())
+		p.record("waiting for the lock", run.LogExecution, p.waiting.Holder.Execution, run.LogHost, p.waiting.Holder.Host, run.LogWaited, now.Sub(p.since).Milliseconds())
 	}
 }
 

@@ -17,7 +17,7 @@ func (c *command) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show where the ledger stands: counts, pending changes, issues, drift, lock",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 	}
 	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 80 when changes are pending, 79 for issues, 65 for drift")
 	cmd.RunE = c.do("status", func(ctx context.Context, _ []string) error {
@@ -47,7 +47,7 @@ func (c *command) validateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate",
 		Short: "Check configuration and changes; contact nothing",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 	}
 	cmd.Flags().BoolVar(&applied, "applied", false, "also read the ledger, and fail when changes are pending (80), wait for a person (79) or have drifted (65)")
 	cmd.RunE = c.do("validate", func(ctx context.Context, _ []string) error {
@@ -123,12 +123,13 @@ type statusData struct {
 }
 
 type lastExecution struct {
-	ExecutionID string     `json:"executionId"`
-	At          time.Time  `json:"at"`
-	ChangeID    string     `json:"changeId"`
-	State       core.State `json:"state"`
-	Host        string     `json:"host"`
-	Principal   string     `json:"principal"`
+	ExecutionID string         `json:"executionId"`
+	At          time.Time      `json:"at"`
+	ChangeID    string         `json:"changeId"`
+	State       core.State     `json:"state"`
+	Operation   core.Operation `json:"operation"`
+	Host        string         `json:"host"`
+	Principal   string         `json:"principal"`
 }
 
 func (c *command) newStatusData(ctx context.Context, p *plan.Plan, snap core.Snapshot) (statusData, error) {
@@ -136,7 +137,7 @@ func (c *command) newStatusData(ctx context.Context, p *plan.Plan, snap core.Sna
 	if err != nil {
 		return statusData{}, err
 	}
-	d := statusData{Ledger: p.Ledger, Counts: p.Counts, Pending: p.Pending(), Issues: issues, Drift: p.Drift, Lock: newLockData(snap.Head, c.holderGone(ctx, snap.Head))}
+	d := statusData{Ledger: p.Ledger, Counts: p.Counts, Pending: p.ToApply(), Issues: issues, Drift: p.Drift, Lock: newLockData(snap.Head, c.holderGone(ctx, snap.Head))}
 	if d.Pending == nil {
 		d.Pending = []string{}
 	}
@@ -149,7 +150,7 @@ func (c *command) newStatusData(ctx context.Context, p *plan.Plan, snap core.Sna
 			return d, err
 		}
 		for _, e := range page.Entries {
-			d.LastExecution = &lastExecution{ExecutionID: e.ExecutionID, At: e.StartedAt, ChangeID: e.ChangeID, State: e.State, Host: e.Host, Principal: e.Principal}
+			d.LastExecution = &lastExecution{ExecutionID: e.ExecutionID, At: e.StartedAt, ChangeID: e.ChangeID, State: e.State, Operation: e.Operation, Host: e.Host, Principal: e.Principal}
 		}
 	}
 	return d, nil
@@ -157,7 +158,7 @@ func (c *command) newStatusData(ctx context.Context, p *plan.Plan, snap core.Sna
 
 func printStatus(out *printer, p *plan.Plan, snap core.Snapshot, d statusData, policy core.DriftPolicy) {
 	n := p.Counts
-	out.linef("ledger %s at entry %d: %d applied, %d pending, %d waiting for a person, %d running, %d filtered out", p.Ledger, p.HeadSeq, n.Skip, n.Apply+n.Settle, n.Manual, n.Running, n.Filtered)
+	out.linef("ledger %s at entry %d: %d applied, %d pending, %d waiting for a person, %d running, %d filtered out", p.Ledger, p.HeadSeq, n.Skip, len(d.Pending), n.Manual, n.Running, n.Filtered)
 	const most = 20
 	for i, id := range d.Pending {
 		if i == most {
@@ -176,6 +177,10 @@ func printStatus(out *printer, p *plan.Plan, snap core.Snapshot, d statusData, p
 		out.linef("lock: free")
 	}
 	if l := d.LastExecution; l != nil {
-		out.linef("last entry: %s %s by execution %s on %s at %s", l.ChangeID, l.State, l.ExecutionID, l.Host, l.At.Format(time.RFC3339))
+		what := l.ChangeID + " " + string(l.State)
+		if l.ChangeID == "" {
+			what = string(l.Operation)
+		}
+		out.linef("last entry: %s by execution %s on %s at %s", what, l.ExecutionID, l.Host, l.At.Format(time.RFC3339))
 	}
 }

@@ -17,7 +17,7 @@ func (c *command) auditVerifyCommand() *cobra.Command {
 it, that the last is the one the head names, and that every change's current state is its last
 entry's. It names the first bad entry. What it cannot see is a history whose end was cut off
 together with the head and the states.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: c.do("audit verify", func(ctx context.Context, _ []string) error {
 			ctx, cancel := c.stoppable(ctx)
 			defer cancel()

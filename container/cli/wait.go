@@ -21,7 +21,7 @@ application while one job applies. It changes nothing. It ends with 0 when all a
 with 79 as soon as one waits for a person, with 65 when code and ledger have drifted apart,
 and with 80 when the time is over.`,
 		Example: "  flamingock wait --timeout 10m",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 	}
 	cmd.Flags().StringVar(&timeout, "timeout", "", "give up after this `time`, such as 10m (default: never)")
 	cmd.RunE = c.do("wait", func(ctx context.Context, _ []string) error {

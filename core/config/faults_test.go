@@ -29,8 +29,11 @@ func TestFaultsGolden(t *testing.T) {
 	golden(t, "bad.golden", filepath.ToSlash(err.Error())+"\n")
 }
 
-func TestFaults(t *testing.T) {
-	for name, c := range map[string]struct{ in, want string }{
+// faultyFile is the text of a configuration and its first fault.
+type faultyFile struct{ in, want string }
+
+func faultyFiles() map[string]faultyFile {
+	return map[string]faultyFile{
 		"empty":         {"", "f.yaml: the file is empty"},
 		"list":          {"[]\n", "f.yaml:1:1: this must be a mapping, not a list"},
 		"no YAML":       {"a: [\n", "f.yaml:1:4: the [ that begins here has no ]"},
@@ -57,7 +60,11 @@ func TestFaults(t *testing.T) {
 		"profiles":      {"profiles: x\n", "f.yaml:1:11: profiles must be a list, not text"},
 		"metadata":      {"metadata: {a: [x]}\n", "f.yaml:1:15: metadata.a must be text, not a list"},
 		"empty profile": {"profiles: ['']\n", "f.yaml:1:11: profiles has an empty name in its list"},
-	} {
+	}
+}
+
+func TestFaults(t *testing.T) {
+	for name, c := range faultyFiles() {
 		_, err := load(Options{}, "f.yaml", []byte(c.in))
 		var f *core.ConfigFaults
 		if !errors.As(err, &f) {

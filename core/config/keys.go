@@ -3,12 +3,14 @@ package config
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/core/internal/strictyaml"
 )
 
 // The bounds of the lease. Below a second renewals cannot keep up; above a quarter
@@ -22,6 +24,8 @@ const (
 type key struct {
 	path string
 	def  string // as shown; "" for none
+	// schema is what the file may hold.
+	schema schema
 	// set parses text into c. The error is a sentence that does not quote it.
 	set func(c *Config, text string) error
 	// show formats the effective value; "" for one that is not set.
@@ -67,7 +71,7 @@ func sentence(format string, args ...any) error {
 
 func text(path, def string, field func(*Config) *string) key {
 	return key{
-		path: path, def: def,
+		path: path, def: def, schema: strictyaml.TextSchema(),
 		set:  func(c *Config, s string) error { *field(c) = s; return nil },
 		show: func(c *Config) string { return *field(c) },
 	}
@@ -76,8 +80,8 @@ func text(path, def string, field func(*Config) *string) key {
 // dynamo is a key of the DynamoDB settings, which exist once one of them is set.
 func dynamo(name string, field func(*DynamoDB) *string) key {
 	return key{
-		path: "auditStore.dynamodb." + name,
-		set:  func(c *Config, s string) error { *field(c.dynamo()) = s; return nil },
+		path: "auditStore.dynamodb." + name, schema: strictyaml.TextSchema(),
+		set: func(c *Config, s string) error { *field(c.dynamo()) = s; return nil },
 		show: func(c *Config) string {
 			if c.AuditStore.DynamoDB == nil {
 				return ""
@@ -89,7 +93,7 @@ func dynamo(name string, field func(*DynamoDB) *string) key {
 
 func duration(path, def string, low, high time.Duration, field func(*Config) *time.Duration) key {
 	return key{
-		path: path, def: def,
+		path: path, def: def, schema: strictyaml.DurationSchema(),
 		set: func(c *Config, s string) error {
 			d, err := time.ParseDuration(s)
 			switch {
@@ -122,7 +126,7 @@ func reserve() key {
 
 func profiles() key {
 	return key{
-		path: "profiles",
+		path: "profiles", schema: strictyaml.SchemaOf(reflect.TypeFor[[]string]()).With(schema{"items": strictyaml.TextSchema().NotNull().With(schema{"minLength": 1})}),
 		set: func(c *Config, s string) error {
 			c.Profiles = nil
 			for _, p := range split(s) {
@@ -151,7 +155,7 @@ func split(s string) []string {
 
 func drift(path string, def core.DriftAction, field func(*Config) *core.DriftAction) key {
 	return key{
-		path: path, def: string(def),
+		path: path, def: string(def), schema: schema{"enum": []any{core.DriftFail, core.DriftWarn, core.DriftAllow, nil}},
 		set: func(c *Config, s string) error {
 			switch a := core.DriftAction(s); a {
 			case core.DriftFail, core.DriftWarn, core.DriftAllow:
@@ -166,7 +170,7 @@ func drift(path string, def core.DriftAction, field func(*Config) *core.DriftAct
 
 func metadata() key {
 	return key{
-		path: "metadata",
+		path: "metadata", schema: strictyaml.SchemaOf(reflect.TypeFor[map[string]string]()),
 		set: func(c *Config, s string) error {
 			m := map[string]string{}
 			for _, pair := range split(s) {
@@ -191,7 +195,7 @@ func metadata() key {
 
 func enabled() key {
 	return key{
-		path: "enabled", def: "true",
+		path: "enabled", def: "true", schema: strictyaml.SchemaOf(reflect.TypeFor[bool]()),
 		set: func(c *Config, s string) error {
 			b, err := strconv.ParseBool(s)
 			if err != nil {

@@ -10,6 +10,14 @@ import (
 	"github.com/flamingock/flamingock-go/core/internal/strictyaml"
 )
 
+// stageFile is a stage of the file.
+type stageFile struct {
+	Name        string   `yaml:"name"`
+	Description string   `yaml:"description"`
+	Location    string   `yaml:"location"`
+	DependsOn   []string `yaml:"dependsOn"`
+}
+
 // stages decodes the stages of the file. Names that are used twice and dependsOn
 // are checked by core.Validate, which knows the stages in code too.
 func (l *loader) stages(n *strictyaml.Node) {
@@ -21,12 +29,7 @@ func (l *loader) stages(n *strictyaml.Node) {
 		return
 	}
 	for i, item := range n.Items {
-		var s struct {
-			Name        string   `yaml:"name"`
-			Description string   `yaml:"description"`
-			Location    string   `yaml:"location"`
-			DependsOn   []string `yaml:"dependsOn"`
-		}
+		var s stageFile
 		at := fmt.Sprintf("stages[%d]", i)
 		if item.Kind != strictyaml.Map {
 			l.faults.Add(item.Pos, at+" must be a mapping with name and location, not "+item.Kind.String())

@@ -195,6 +195,15 @@ func (s *Store) reachesHead(q core.HistoryQuery, h core.Head, last core.HistoryP
 // reading runs work on one consistent state. On a read-only store without a file
 // it does not run: what work would have filled stays empty.
 func (s *Store) reading(ctx context.Context, op string, work func(c *conn) error) error {
+	if s.opts.ReadOnly && s.folded() {
+		// Nobody is writing. To open the file otherwise would make SQLite's log beside
+		// it, which another user might then not be able to write.
+		err := s.readingFrozen(ctx, op, work)
+		var written *core.UnavailableError
+		if !errors.As(err, &written) {
+			return err
+		}
+	}
 	c, err := s.forReading(ctx)
 	if err != nil {
 		if s.opts.ReadOnly && isDenied(err) && s.noLog() {
@@ -278,6 +287,16 @@ func (s *Store) readingFrozen(ctx context.Context, op string, work func(c *conn)
 		return &core.UnavailableError{System: "audit store " + s.path, Err: errors.New("it was written while it was read without a lock")}
 	}
 	return err
+}
+
+// folded reports whether the file is there without a log. A connection that is
+// open already is used on.
+func (s *Store) folded() bool {
+	s.mu.Lock()
+	open := s.reader != nil
+	s.mu.Unlock()
+	_, err := os.Stat(s.path)
+	return !open && err == nil && s.noLog()
 }
 
 func (s *Store) noLog() bool {

@@ -83,8 +83,11 @@ func (s *Store) again(ctx context.Context, op, ledger string, work func(ctx cont
 			return t.do(context.WithoutCancel(ctx), work)
 		})
 	}
-	if err == nil || ctx.Err() != nil {
-		return err
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil: // what a remembered head says is not worth reporting
+		return s.fault(op, ctx.Err())
 	}
 	return s.change(ctx, op, ledger, work)
 }

@@ -48,9 +48,31 @@ func findDrift(in *Input, p *Plan) []core.Drift {
 			})
 		}
 	}
+	p.Lost = lostIssues(in, known)
 	slices.SortFunc(out, func(a, b core.Drift) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.ChangeID, b.ChangeID))
 	})
+	return out
+}
+
+// lostIssues are the unfinished changes that are not in the code any more.
+func lostIssues(in *Input, known map[string]bool) []core.Issue {
+	var out []core.Issue
+	for id, r := range in.Snapshot.Records {
+		switch r.State {
+		case core.StateFailed, core.StateRollbackFailed:
+		case core.StateStarted:
+			if in.Held {
+				continue // another execution, with newer code, is at work on it
+			}
+		case core.StateNone, core.StateApplied, core.StateRolledBack, core.StateManualMarkedApplied, core.StateManualMarkedRolledBack:
+			continue
+		}
+		if !known[id] {
+			out = append(out, core.Issue{ChangeID: id, Stage: r.Stage, State: r.State, Reason: "it is unfinished in the ledger and no longer in the code"})
+		}
+	}
+	slices.SortFunc(out, func(a, b core.Issue) int { return cmp.Compare(a.ChangeID, b.ChangeID) })
 	return out
 }
 

@@ -42,6 +42,9 @@ type Plan struct {
 	Digest string
 	Stages []Stage
 	Drift  []core.Drift
+	// Lost are unfinished changes of the ledger that the code no longer has: they
+	// block nothing, but wait for a person.
+	Lost   []core.Issue
 	Counts Counts
 }
 
@@ -78,6 +81,9 @@ type Counts struct {
 	Manual   int `json:"manualIntervention"`
 	Running  int `json:"running"`
 	Filtered int `json:"filtered"`
+	// NotReached would be applied, but not by this run: its stage is blocked, waits
+	// or is not selected, or it comes after the change to run up to.
+	NotReached int `json:"notReached"`
 }
 
 const notSelected = "not selected"
@@ -117,6 +123,13 @@ func Build(in Input) (*Plan, error) {
 }
 
 func checkSelection(in *Input) error {
+	for _, label := range in.Select.Labels {
+		if !slices.ContainsFunc(in.Stages, func(s core.Stage) bool {
+			return slices.ContainsFunc(s.Changes, func(c core.Change) bool { return slices.Contains(c.Labels, label) })
+		}) {
+			return &core.UsageError{Reason: fmt.Sprintf("no change has the label %q", label), Next: "see the labels in the change files"}
+		}
+	}
 	for _, name := range in.Select.Stages {
 		if !slices.ContainsFunc(in.Stages, func(s core.Stage) bool { return s.Name == name }) {
 			return &core.UsageError{Reason: fmt.Sprintf("there is no stage %q", name), Next: "see the stages with: flamingock plan"}
@@ -231,13 +244,17 @@ func cutNot(p string) (string, bool) {
 }
 
 func (p *Plan) count() {
-	p.Counts = Counts{}
+	p.Counts = Counts{Manual: len(p.Lost)}
 	for i := range p.Stages {
 		for j := range p.Stages[i].Changes {
 			c := &p.Stages[i].Changes[j]
 			switch c.Decision {
 			case Apply:
-				p.Counts.Apply++
+				if c.Beyond || !p.Stages[i].Runs() {
+					p.Counts.NotReached++
+				} else {
+					p.Counts.Apply++
+				}
 			case Skip:
 				if c.Filtered {
 					p.Counts.Filtered++
@@ -311,7 +328,7 @@ func (p *Plan) ToSettle() []*Change {
 	return out
 }
 
-// Issues returns the changes that wait for a person.
+// Issues returns the changes that wait for a person, the lost ones last.
 func (p *Plan) Issues() []core.Issue {
 	var out []core.Issue
 	for i := range p.Stages {
@@ -321,7 +338,7 @@ func (p *Plan) Issues() []core.Issue {
 			}
 		}
 	}
-	return out
+	return append(out, p.Lost...)
 }
 
 // Pending returns the ids of the changes that are neither applied nor filtered out.
@@ -330,6 +347,20 @@ func (p *Plan) Pending() []string {
 	for i := range p.Stages {
 		for j := range p.Stages[i].Changes {
 			if c := &p.Stages[i].Changes[j]; c.Decision != Skip {
+				out = append(out, c.Change.ID)
+			}
+		}
+	}
+	return out
+}
+
+// ToApply returns the ids of the changes that a run would still settle or apply,
+// in this or another selection.
+func (p *Plan) ToApply() []string {
+	var out []string
+	for i := range p.Stages {
+		for j := range p.Stages[i].Changes {
+			if c := &p.Stages[i].Changes[j]; c.Decision == Apply || c.Decision == Settle {
 				out = append(out, c.Change.ID)
 			}
 		}

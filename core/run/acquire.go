@@ -49,6 +49,8 @@ type watch struct {
 func (r *Runner) obtain(ctx context.Context, exec string, stop <-chan struct{}, decide func(s core.Snapshot, held bool) (intent, error)) (*holding, error) {
 	var w watch
 	var blockedFrom time.Time
+	wait := r.tel.lockWait(exec)
+	defer func() { wait.end(ctx, r.o.Now) }()
 	for {
 		snap, err := r.o.Store.Load(ctx, r.o.Ledger)
 		if err != nil {
@@ -73,6 +75,7 @@ func (r *Runner) obtain(ctx context.Context, exec string, stop <-chan struct{}, 
 				if blockedFrom.IsZero() {
 					blockedFrom = arrived
 				}
+				wait.begin(ctx, arrived, snap.Head.Holder)
 				if err := r.waitTurn(ctx, stop, snap.Head, w, blockedFrom); err != nil {
 					return nil, err
 				}
@@ -89,6 +92,7 @@ func (r *Runner) obtain(ctx context.Context, exec string, stop <-chan struct{}, 
 			if blockedFrom.IsZero() {
 				blockedFrom = arrived
 			}
+			wait.begin(ctx, arrived, snap.Head.Holder)
 			if over := r.o.Now().Sub(blockedFrom); over > max(r.o.Wait, 0) && r.o.Wait >= 0 {
 				return nil, &core.HeldError{Ledger: r.o.Ledger, Holder: snap.Head.Holder, Token: snap.Head.Token, Waited: over}
 			}
@@ -234,19 +238,30 @@ func interrupted(ctx context.Context, err error) error {
 // that nobody has to find out what became of it.
 func (r *Runner) abandon(ctx context.Context, h *holding, a core.Acquisition, unknown bool) error {
 	if unknown && !a.Release {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		if h.reload(ctx) == nil && len(a.Entries) > 0 && h.hash == a.Entries[len(a.Entries)-1].Hash {
-			e := notBegunEntry(a.Entries[len(a.Entries)-1], r.o.Now())
-			entries := []core.Entry{e}
-			core.Seal(a.Ledger, h.seq, h.hash, entries)
-			_ = h.store.Append(ctx, core.Append{Lease: h.lease, Entries: entries, Release: true}) //nolint:errcheck // freed by time
-		} else {
-			_ = h.store.Release(ctx, h.lease) //nolint:errcheck // not ours, or freed by time
-		}
+		r.takeBackIntent(ctx, h, a.Entries)
 	}
 	h.cancel(nil)
 	return h.leave()
+}
+
+// takeBackIntent is for entries that end with a STARTED and whose append got no
+// answer: if they did land, the change is recorded as not begun. The lease is
+// freed either way. All of it is best effort, for a moment: what cannot be done is
+// freed by time, and settled or reported by the next run.
+func (r *Runner) takeBackIntent(ctx context.Context, h *holding, entries []core.Entry) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if len(entries) > 0 && h.reload(ctx) == nil && h.hash == entries[len(entries)-1].Hash {
+		back := []core.Entry{notBegunEntry(entries[len(entries)-1], r.o.Now())}
+		core.Seal(r.o.Ledger, h.seq, h.hash, back)
+		if h.store.Append(ctx, core.Append{Lease: h.lease, Entries: back, Release: true}) == nil {
+			h.released = true
+		}
+		return
+	}
+	if h.store.Release(ctx, h.lease) == nil {
+		h.released = true
+	}
 }
 
 // letGo frees the lease, if it is still held, and ends everything that belongs
@@ -254,14 +269,22 @@ func (r *Runner) abandon(ctx context.Context, h *holding, a core.Acquisition, un
 func (r *Runner) letGo(h *holding) error {
 	ctx, cancel := r.lastContext(h.ctx)
 	defer cancel()
+	if h.isLost() { // perhaps only in our eyes: ask once
+		ctx, cancel = context.WithTimeout(ctx, time.Second)
+		defer cancel()
+	}
 	var err error
 	if !h.released {
 		err = h.release(ctx)
 	}
-	if errors.Is(err, core.ErrLeaseLost) {
-		err = nil // somebody else's to release
+	if err != nil && !errors.Is(err, core.ErrLeaseLost) { // lost: somebody else's to release
+		// The mark of our presence stays: it falls with the process, and then proves
+		// that nobody holds the lease any more.
+		h.close()
+		h.cancel(nil)
+		return wrapStore(err)
 	}
-	return errors.Join(wrapStore(err), r.end(h))
+	return r.end(h)
 }
 
 // end ends a holding whose lease is released or lost.

@@ -16,30 +16,30 @@ const baselineBatch = 20
 
 // Baseline records changes as applied without running them: for a system that has
 // them already when Flamingock comes to it. Only changes that the ledger does not
-// know are recorded, in the order in which they would run, up to and including
-// upTo, or all when that is "". It returns how many were recorded; after an error
+// know and that sel admits are recorded, in the order in which they would run: up
+// to and including sel.To, not those that profiles or labels filter out. It returns how many were recorded; after an error
 // a repetition goes on where it stopped.
 //
-// Errors: *core.UsageError when upTo is not known or no reason is given,
+// Errors: *core.UsageError when sel names what does not exist or no reason is given,
 // *core.HeldError, and those of the store.
-func (r *Runner) Baseline(ctx context.Context, upTo, reason string) (int, error) {
+func (r *Runner) Baseline(ctx context.Context, sel plan.Selection, reason string) (int, error) {
 	if reason == "" {
 		return 0, &core.UsageError{Reason: "a reason is required", Next: `say why they count as applied: --reason "…"`}
 	}
 	exec := r.o.NewID()
 	h, err := r.obtain(withGiven(ctx), exec, nil, func(s core.Snapshot, _ bool) (intent, error) {
-		entries, err := r.baselineEntries(exec, s, upTo, reason)
+		entries, err := r.baselineEntries(exec, s, sel, reason)
 		return intent{idle: len(entries) == 0}, err
 	})
 	if err != nil || h == nil {
 		return 0, err
 	}
-	n, err := r.baselineHeld(h, exec, upTo, reason)
+	n, err := r.baselineHeld(h, exec, sel, reason)
 	return n, errors.Join(err, r.letGo(h))
 }
 
-func (r *Runner) baselineHeld(h *holding, exec, upTo, reason string) (int, error) {
-	entries, err := r.baselineEntries(exec, h.snapshot, upTo, reason)
+func (r *Runner) baselineHeld(h *holding, exec string, sel plan.Selection, reason string) (int, error) {
+	entries, err := r.baselineEntries(exec, h.snapshot, sel, reason)
 	if err != nil {
 		return 0, err
 	}
@@ -51,17 +51,24 @@ func (r *Runner) baselineHeld(h *holding, exec, upTo, reason string) (int, error
 		for i := range batch {
 			batch[i].Token = h.lease.Token
 		}
-		if err := h.append(h.ctx, batch, done+len(batch) == len(entries)); err != nil {
-			return done, wrapStore(err)
+		if err := r.put(h, batch, done+len(batch) == len(entries)); err != nil {
+			return done, err
 		}
 		done += len(batch)
 	}
 	return done, nil
 }
 
-func (r *Runner) baselineEntries(exec string, s core.Snapshot, upTo, reason string) ([]core.Entry, error) {
+// put appends an operator's entries, for as long as records have.
+func (r *Runner) put(h *holding, entries []core.Entry, release bool) error {
+	ctx, cancel := r.lastContext(h.ctx)
+	defer cancel()
+	return wrapStore(h.append(ctx, entries, release))
+}
+
+func (r *Runner) baselineEntries(exec string, s core.Snapshot, sel plan.Selection, reason string) ([]core.Entry, error) {
 	p, err := plan.Build(plan.Input{
-		Ledger: r.o.Ledger, Stages: r.o.Stages, Targets: r.o.Targets, Snapshot: s, Select: plan.Selection{To: upTo, AllowOutOfOrder: true},
+		Ledger: r.o.Ledger, Stages: r.o.Stages, Targets: r.o.Targets, Snapshot: s, Select: sel,
 	})
 	if err != nil {
 		return nil, err
@@ -70,7 +77,7 @@ func (r *Runner) baselineEntries(exec string, s core.Snapshot, upTo, reason stri
 	for i := range p.Stages {
 		for j := range p.Stages[i].Changes {
 			c := &p.Stages[i].Changes[j]
-			if c.Record != nil || c.Beyond {
+			if c.Record != nil || c.Beyond || c.Filtered {
 				continue
 			}
 			e := r.entryFor(exec, p.Stages[i].Name, c.Change, core.Record{}, c.TxType)
@@ -105,7 +112,7 @@ func (r *Runner) AcceptDrift(ctx context.Context, changeID, reason string) (core
 	if err == nil {
 		e.Token = h.lease.Token
 		entries := []core.Entry{e}
-		err = wrapStore(h.append(h.ctx, entries, true))
+		err = r.put(h, entries, true)
 		e = entries[0]
 	}
 	return e, errors.Join(err, r.letGo(h))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/core/memstore"
+	"github.com/flamingock/flamingock-go/core/plan"
 	"github.com/flamingock/flamingock-go/core/run"
 )
 
@@ -29,13 +30,13 @@ func adoptable(t *testing.T, store core.AuditStore, c *client, n int, revision s
 func TestBaseline(t *testing.T) {
 	c, store := &client{}, memstore.New()
 	r := adoptable(t, store, c, 50, "1")
-	if _, err := r.Baseline(t.Context(), "", ""); core.CodeOf(err) != core.CodeUsage {
+	if _, err := r.Baseline(t.Context(), plan.Selection{}, ""); core.CodeOf(err) != core.CodeUsage {
 		t.Errorf("without a reason: %v", err)
 	}
-	if n, err := r.Baseline(t.Context(), "c44", "had them"); n != 45 || err != nil {
+	if n, err := r.Baseline(t.Context(), plan.Selection{To: "c44"}, "had them"); n != 45 || err != nil {
 		t.Fatalf("got %d, %v; want 45", n, err)
 	}
-	if n, err := r.Baseline(t.Context(), "c44", "had them"); n != 0 || err != nil {
+	if n, err := r.Baseline(t.Context(), plan.Selection{To: "c44"}, "had them"); n != 0 || err != nil {
 		t.Fatalf("again: got %d, %v; want 0", n, err)
 	}
 	rep, err := r.Apply(t.Context(), run.ApplyOptions{})
@@ -53,14 +54,14 @@ func TestBaselineIsInterrupted(t *testing.T) {
 	inner := memstore.New()
 	store := &failingAppend{Store: inner, left: 1}
 	r := adoptable(t, store, &client{}, 50, "1")
-	n, err := r.Baseline(t.Context(), "", "had them")
+	n, err := r.Baseline(t.Context(), plan.Selection{}, "had them")
 	if n != 20 || err == nil {
 		t.Fatalf("got %d, %v; want 20 and an error", n, err)
 	}
 	if s, _ := inner.Load(t.Context(), "l"); s.Head.Held() {
 		t.Error("the lease is still held")
 	}
-	if n, err := adoptable(t, inner, &client{}, 50, "1").Baseline(t.Context(), "", "had them"); n != 30 || err != nil {
+	if n, err := adoptable(t, inner, &client{}, 50, "1").Baseline(t.Context(), plan.Selection{}, "had them"); n != 30 || err != nil {
 		t.Fatalf("got %d, %v; want the other 30", n, err)
 	}
 }

@@ -33,6 +33,7 @@ type ApplyOptions struct {
 func (r *Runner) Apply(ctx context.Context, o ApplyOptions) (*Report, error) {
 	started := r.o.Now()
 	x := r.newExecution(o)
+	ctx, span := r.tel.run(ctx, x.id, r.o.Trigger)
 	err := x.secrets.RedactError(x.run(withGiven(ctx)))
 	// What waits for a person is not known while another execution is at work.
 	if x.plan != nil && len(x.plan.Issues()) > 0 && !x.whileHeld {
@@ -52,6 +53,7 @@ func (r *Runner) Apply(ctx context.Context, o ApplyOptions) (*Report, error) {
 		rep.ExecutionID = x.id
 	}
 	rep.StartedAt, rep.Duration = started.UTC().Round(0), elapsed(started, r.o.Now())
+	r.tel.endRun(ctx, span, rep, err)
 	return rep, err
 }
 
@@ -179,7 +181,7 @@ func (x *execution) ready(ctx context.Context) error {
 			}
 			for _, ref := range c.Change.References {
 				if _, err := x.secrets.Resolve(ctx, ref); err != nil {
-					return &core.ConfigError{Where: c.Change.Where(), Key: c.Change.ID, Reason: ref.String() + " has no value", Next: core.HintOf(err), Err: err}
+					return noValue(c.Change, ref, err)
 				}
 			}
 			id := c.Change.TargetSystem
@@ -195,9 +197,19 @@ func (x *execution) ready(ctx context.Context) error {
 	return nil
 }
 
+func noValue(c *core.Change, ref core.Reference, err error) error {
+	out := &core.ConfigError{Where: c.Where(), Key: "change " + c.ID, Reason: ref.String() + " has no value", Next: core.HintOf(err), Err: err}
+	var cause *core.ConfigError
+	if errors.As(err, &cause) {
+		out.Reason, out.Err = ref.String()+": "+cause.Reason, cause.Err
+	}
+	return out
+}
+
 func wrapTarget(id string, err error) error {
 	var coded core.Coded
-	if err == nil || errors.Is(err, core.ErrLeaseLost) || errors.As(err, &coded) {
+	// A call that was cancelled says nothing about the system.
+	if err == nil || errors.Is(err, core.ErrLeaseLost) || errors.Is(err, context.Canceled) || errors.As(err, &coded) {
 		return err
 	}
 	return &core.UnavailableError{System: "target system " + id, Err: err}
@@ -210,13 +222,13 @@ func (x *execution) work(ctx context.Context) error {
 	for err == nil && cur != nil {
 		st, cur, err = x.one(ctx, st, cur)
 	}
-	if x.h.isLost() && !x.h.released { // what was written with a release was ours
-		err = errors.Join(err, x.r.end(x.h))
-		if !errors.Is(err, core.ErrLeaseLost) {
-			err = errors.Join(err, core.ErrLeaseLost)
-		}
-	} else {
-		err = errors.Join(err, x.r.letGo(x.h))
+	lost := x.h.isLost() && !x.h.released // what was written with a release was ours
+	freed := x.r.letGo(x.h)
+	switch {
+	case !lost:
+		err = errors.Join(err, freed)
+	case !errors.Is(err, core.ErrLeaseLost):
+		err = errors.Join(err, core.ErrLeaseLost)
 	}
 	x.done.incomplete = err != nil
 	x.forgetMarkers(ctx)

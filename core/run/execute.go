@@ -31,6 +31,8 @@ func (x *execution) one(ctx context.Context, st *plan.Stage, cur *plan.Change) (
 	rec := x.h.snapshot.Records[cur.Change.ID]
 	x.index++
 	x.emit(ChangeStarted{ChangeID: cur.Change.ID, Stage: st.Name, Index: x.index, Total: x.total, Attempt: rec.Attempt})
+	ctx, span := x.r.tel.change(ctx, x.id, st.Name, cur, core.OpApply, rec)
+	defer func() { x.r.tel.endChange(ctx, span, cur, x.done.changes[cur.Change.ID]) }()
 	res := x.perform(ctx, st, cur, rec)
 	if res.rollBackFrom >= 0 {
 		if err := x.record(ctx, res.entries, false); err != nil {
@@ -59,6 +61,9 @@ func (x *execution) one(ctx context.Context, st *plan.Stage, cur *plan.Change) (
 		}
 	}
 	if err := x.record(ctx, res.entries, next == nil); err != nil {
+		if next != nil && core.IsUnknown(err) {
+			x.r.takeBackIntent(ctx, x.h, res.entries)
+		}
 		return nil, nil, errors.Join(stop, x.unrecorded(st, cur, res, err))
 	}
 	if res.err != nil {
@@ -92,6 +97,10 @@ func (e *stoppedError) Error() string   { return e.stop.Error() + "; " + e.chang
 func (e *stoppedError) Unwrap() []error { return []error{e.stop, e.change} }
 func (e *stoppedError) Code() core.Code { return core.CodeOf(e.stop) }
 func (e *stoppedError) Hint() string {
+	var ce *core.ChangeError
+	if errors.As(e.change, &ce) && ce.State != core.StateRolledBack {
+		return core.HintOf(e.change) // to run again is no use before a person has looked
+	}
 	return firstNonEmpty(core.HintOf(e.stop), core.HintOf(e.change))
 }
 
@@ -125,6 +134,10 @@ func (x *execution) unrecorded(st *plan.Stage, cur *plan.Change, res result, err
 		}
 	}
 	rerr := &core.RecordError{ChangeID: cur.Change.ID, State: state, Err: err}
+	var ce *core.ChangeError
+	if errors.As(res.err, &ce) {
+		ce.Unrecorded = err
+	}
 	both := errors.Join(res.err, rerr)
 	all := both
 	switch {
@@ -259,9 +272,12 @@ func (x *execution) mustStop(ctx context.Context, err error) error {
 	var stopped *core.InterruptedError
 	var timeout *core.TimeoutError
 	var deadline *core.DeadlineError
+	var behind *core.StoreBehindError
 	switch cause := context.Cause(ctx); {
 	case x.h.isLost() || errors.Is(err, core.ErrLeaseLost):
 		return core.ErrLeaseLost
+	case errors.As(err, &behind):
+		return behind
 	case errors.As(err, &stopped), errors.As(cause, &stopped):
 		return stopped
 	case errors.As(cause, &deadline):
@@ -291,12 +307,20 @@ func runStep(ctx context.Context, step core.Step, s *core.Session) (err error) {
 	return step.Do(ctx, s)
 }
 
+// step runs step number i+1 of a change, or its rollback.
+func (x *execution) step(ctx context.Context, cur *plan.Change, op core.Operation, i int, s core.Step, handle any) error {
+	ctx, span := x.r.tel.step(ctx, x.id, cur.Change, op, i)
+	err := runStep(ctx, s, x.session(cur, handle, i))
+	span.endStep(err)
+	return err
+}
+
 func (x *execution) session(cur *plan.Change, handle any, step int) *core.Session {
 	steps := len(cur.Change.Pairs())
 	return &core.Session{
 		Handle: handle,
 		Resolve: func(ctx context.Context, text string) (string, error) {
-			return core.Expand(ctx, x.secrets, text)
+			return core.Expand(ctx, x.secrets.InPayloads(), text)
 		},
 		Progress: func(p core.Progress) {
 			p.Text = x.secrets.Redact(p.Text)

@@ -24,9 +24,9 @@ func (x *execution) performDirect(ctx context.Context, st *plan.Stage, cur *plan
 				return x.notBegun(st, cur, began, err)
 			}
 			// Step i did not begin: what the steps before it did is known.
-			return x.failed(ctx, st, cur, began, failure{err: err, step: i - 1})
+			return x.failed(ctx, st, cur, began, failure{err: fmt.Errorf("before step %d: %w", i+1, err), step: i - 1})
 		}
-		err := runStep(ctx, p.Apply, x.session(cur, handle, i))
+		err := x.step(ctx, cur, core.OpApply, i, p.Apply, handle)
 		if err == nil {
 			continue
 		}
@@ -98,7 +98,7 @@ func (x *execution) takeBack(ctx context.Context, cur *plan.Change, from int) (l
 		if err := x.h.guard(ctx); err != nil {
 			return left, fmt.Errorf("before the rollback of step %d: %w", i+1, err)
 		}
-		if err := runStep(ctx, pairs[i].Rollback, x.session(cur, handle, i)); err != nil {
+		if err := x.step(ctx, cur, core.OpRollback, i, pairs[i].Rollback, handle); err != nil {
 			return left, fmt.Errorf("rollback of step %d of %d: %w", i+1, len(pairs), explain(ctx, err))
 		}
 	}

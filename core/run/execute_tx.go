@@ -36,7 +36,7 @@ func (x *execution) performTx(ctx context.Context, st *plan.Stage, cur *plan.Cha
 				if err := x.h.guard(ctx); err != nil {
 					return err
 				}
-				if err := runStep(ctx, p.Apply, x.session(cur, handle, i)); err != nil {
+				if err := x.step(ctx, cur, core.OpApply, i, p.Apply, handle); err != nil {
 					return err
 				}
 			}
@@ -55,7 +55,7 @@ func (x *execution) performTx(ctx context.Context, st *plan.Stage, cur *plan.Cha
 		return x.afterUnknownCommit(ctx, st, cur, t, marker, began, failure{err: explain(ctx, err), step: at})
 	}
 	if errors.Is(err, core.ErrLeaseLost) {
-		x.h.setLost()
+		err = x.fenceRefused(ctx, id)
 	}
 	if !begun { // locked by somebody, or not to be reached
 		return x.notBegun(st, cur, began, explain(ctx, wrapTarget(id, err)))
@@ -117,10 +117,10 @@ func (x *execution) stillUnknown(ctx context.Context, st *plan.Stage, cur *plan.
 
 // raise raises the target's fence to this execution's token and n.
 func (x *execution) raise(ctx context.Context, t core.TxTarget, n uint64) error {
-	f := core.Fence{LedgerID: x.h.ledgerID, Token: x.token, N: n, Lease: x.r.o.Lease}
+	f := core.Fence{LedgerID: x.h.ledgerID, Token: x.token, N: n, Owner: x.h.lease.Owner, Lease: x.r.o.Lease}
 	if err := t.RaiseFence(ctx, f); err != nil {
 		if errors.Is(err, core.ErrLeaseLost) {
-			x.h.setLost()
+			return x.fenceRefused(ctx, t.ID())
 		}
 		return wrapTarget(t.ID(), err)
 	}
@@ -128,8 +128,25 @@ func (x *execution) raise(ctx context.Context, t core.TxTarget, n uint64) error 
 	return nil
 }
 
+// fenceRefused says what it means that a target's fence is higher than ours.
+// Usually a successor raised it. But when the audit store says that the lease is
+// ours, there is none in this ledger: the target system has seen a later state of
+// it than the audit store holds.
+func (x *execution) fenceRefused(ctx context.Context, target string) error {
+	if x.h.isLost() {
+		return core.ErrLeaseLost
+	}
+	last, cancel := x.r.lastContext(ctx)
+	defer cancel()
+	if err := x.h.confirm(last); err != nil {
+		x.h.setLost()
+		return core.ErrLeaseLost
+	}
+	return &core.StoreBehindError{Ledger: x.r.o.Ledger, Target: target, Token: x.token}
+}
+
 func (x *execution) fence(target string) core.Fence {
-	return core.Fence{LedgerID: x.h.ledgerID, Token: x.token, N: x.fences[target], Lease: x.r.o.Lease}
+	return core.Fence{LedgerID: x.h.ledgerID, Token: x.token, N: x.fences[target], Owner: x.h.lease.Owner, Lease: x.r.o.Lease}
 }
 
 // forgetMarkers deletes the markers that are no longer needed. They are never

@@ -109,7 +109,17 @@ func (k *keeper) guard(ctx context.Context) error {
 	if k.trustLeft() > 0 {
 		return nil
 	}
-	return k.renew(ctx)
+	// One lost answer is no lost lease; but for longer than half of it nobody waits.
+	short, cancel := context.WithTimeout(ctx, k.duration/2)
+	defer cancel()
+	if err := insist(short, k.duration, k.renew); err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			return cause
+		}
+		k.setLost()
+		return core.ErrLeaseLost
+	}
+	return nil
 }
 
 func (k *keeper) isLost() bool {
@@ -141,6 +151,15 @@ func (k *keeper) renew(ctx context.Context) error {
 		k.setLost()
 	}
 	return err
+}
+
+// confirm asks the store whether the lease is still ours.
+func (k *keeper) confirm(ctx context.Context) error {
+	if err := k.lock(ctx); err != nil {
+		return err
+	}
+	defer k.unlock()
+	return k.renew(ctx)
 }
 
 // renewLoop renews at every third of the lease that passed without a write, and

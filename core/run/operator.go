@@ -49,8 +49,8 @@ type Resolution struct {
 // unknown, under the lease. If the attempt has a marker, the fence is raised and
 // the marker asked first.
 //
-// Errors: *core.UsageError when there is nothing to resolve, *core.ConflictError
-// when the change is not at Seq any more, *ContradictionError, *core.HeldError,
+// Errors: *core.UsageError when there is nothing to resolve or the change is not
+// at Seq any more, *ContradictionError, *core.HeldError,
 // and those of the store and the target system.
 func (r *Runner) Resolve(ctx context.Context, res Resolution) (core.Entry, error) {
 	if err := res.check(); err != nil {
@@ -93,8 +93,8 @@ func (r *Runner) resolveHeld(h *holding, exec string, res Resolution) (core.Entr
 	}
 	entries := []core.Entry{r.resolveEntry(exec, res, rec)}
 	entries[0].Token = h.lease.Token
-	if err := h.append(h.ctx, entries, true); err != nil {
-		return core.Entry{}, wrapStore(err)
+	if err := r.put(h, entries, true); err != nil {
+		return core.Entry{}, err
 	}
 	return entries[0], nil
 }
@@ -119,7 +119,10 @@ func (r *Runner) find(res Resolution, s core.Snapshot) (core.Record, error) {
 	case !NeedsPerson(rec) && !r.spent(rec):
 		return rec, &core.UsageError{Reason: fmt.Sprintf("change %s has no issue: it is %s", res.ChangeID, rec.State), Next: "see the issues with: flamingock issue list"}
 	case res.Seq != 0 && rec.Seq != res.Seq:
-		return rec, &core.ConflictError{Ledger: ledger, What: "change " + res.ChangeID + " has a newer entry than the one you saw", Want: res.Seq, Found: rec.Seq}
+		return rec, &core.UsageError{
+			Reason: fmt.Sprintf("change %s has a newer entry (%d) than the one you saw (%d)", res.ChangeID, rec.Seq, res.Seq),
+			Next:   "look at it again with: flamingock issue get " + res.ChangeID,
+		}
 	}
 	return rec, nil
 }
@@ -186,7 +189,7 @@ func (r *Runner) agreeWithMarker(h *holding, res Resolution, rec core.Record) er
 		return &core.ConfigError{Key: rec.TargetSystem, Reason: "change " + rec.ChangeID + " left a marker in this target system, which is not configured", Next: "configure it, or resolve with --force"}
 	}
 	m := core.Marker{LedgerID: h.ledgerID, ChangeID: rec.ChangeID, Seq: rec.StartedSeq}
-	marked, err := false, t.RaiseFence(h.ctx, core.Fence{LedgerID: h.ledgerID, Token: h.lease.Token, Lease: r.o.Lease})
+	marked, err := false, t.RaiseFence(h.ctx, core.Fence{LedgerID: h.ledgerID, Token: h.lease.Token, Owner: h.lease.Owner, Lease: r.o.Lease})
 	if err == nil {
 		marked, err = t.Marked(h.ctx, m)
 	}
@@ -236,9 +239,9 @@ func (r *Runner) resolveEntry(exec string, res Resolution, rec core.Record) core
 // it still lives, cannot write to the ledger afterwards; what it is doing to a
 // target system without transactions cannot be recalled.
 //
-// Errors: *core.UsageError when the ledger is not locked or no reason is given,
-// *core.ConflictError when the token is another one, or the holder gave a sign of
-// life just now.
+// Errors: *core.UsageError when the ledger is not locked, the token is another one
+// or no reason is given, *core.ConflictError when the holder gave a sign of life
+// just now.
 func (r *Runner) Unlock(ctx context.Context, token uint64, reason string) (core.Entry, error) {
 	if reason == "" {
 		return core.Entry{}, &core.UsageError{Reason: "a reason is required", Next: `say why: --reason "…"`}
@@ -246,10 +249,12 @@ func (r *Runner) Unlock(ctx context.Context, token uint64, reason string) (core.
 	exec := r.o.NewID()
 	h, err := r.obtain(withGiven(ctx), exec, nil, func(s core.Snapshot, held bool) (intent, error) {
 		if !held {
-			return intent{}, &core.UsageError{Reason: "ledger " + r.o.Ledger + " is not locked"}
+			return intent{}, &core.UsageError{Reason: "ledger " + r.o.Ledger + " is not locked", Next: "nothing has to be released"}
 		}
 		if s.Head.Token != token {
-			return intent{}, &core.ConflictError{Ledger: r.o.Ledger, What: "its lock has another token", Want: token, Found: s.Head.Token}
+			return intent{}, &core.UsageError{
+				Reason: fmt.Sprintf("the lock of ledger %s has the token %d, not %d", r.o.Ledger, s.Head.Token, token), Next: "look at it again with: flamingock lock show",
+			}
 		}
 		from := s.Head.Holder
 		e := r.stamp(core.Entry{

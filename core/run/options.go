@@ -9,6 +9,9 @@ import (
 	"os"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/flamingock/flamingock-go/core"
 )
 
@@ -58,6 +61,10 @@ type Options struct {
 	// Events receives what happens, one event at a time. Nil: nobody listens. It
 	// must return promptly and not call the Runner.
 	Events func(Event)
+	// TracerProvider and MeterProvider receive spans and metrics: see names.go and
+	// docs/observability.md. Nil: nobody; the global ones are not asked.
+	TracerProvider trace.TracerProvider
+	MeterProvider  metric.MeterProvider
 	// Now and NewID are the clock and the source of ids: time.Now and 128 random
 	// bits when nil. Now must return readings with a monotonic part.
 	Now   func() time.Time
@@ -69,7 +76,8 @@ type Options struct {
 // Runner runs the changes of one ledger. It may be used many times, one call at
 // a time.
 type Runner struct {
-	o Options
+	o   Options
+	tel *telemetry
 }
 
 // New checks the options and validates the changes. Errors: *core.ConfigError,
@@ -114,7 +122,7 @@ func New(o Options) (*Runner, error) {
 	if err := core.Validate(o.Stages, o.Targets); err != nil {
 		return nil, err
 	}
-	return &Runner{o: o}, nil
+	return &Runner{o: o, tel: newTelemetry(&o)}, nil
 }
 
 func randomID() string {

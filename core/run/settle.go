@@ -30,9 +30,11 @@ func (x *execution) settleAll(ctx context.Context) error {
 	return x.makePlan(x.h.snapshot, false)
 }
 
-func (x *execution) settle(ctx context.Context, c *plan.Change) error {
+func (x *execution) settle(ctx context.Context, c *plan.Change) (err error) {
 	began := x.r.o.Now()
 	rec := *c.Record
+	ctx, span := x.r.tel.change(ctx, x.id, rec.Stage, c, operationSettle, rec)
+	defer func() { x.r.tel.endSettle(ctx, span, rec, x.done.changes[c.Change.ID], err) }()
 	answer, err := x.ask(ctx, c, rec)
 	if err != nil {
 		return fmt.Errorf("change %s could not be settled: %w", c.Change.ID, err)

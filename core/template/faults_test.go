@@ -51,9 +51,12 @@ func TestFaultsGolden(t *testing.T) {
 
 const head = "id: x\ntemplate: sql\ntargetSystem: orders-db\n"
 
-func TestFaults(t *testing.T) {
+// faultyFile is the text of a change file and its faults.
+type faultyFile struct{ in, want string }
+
+func faultyFiles() map[string]faultyFile {
 	const f = "main/_0001__x.yaml"
-	for name, c := range map[string]struct{ in, want string }{
+	return map[string]faultyFile{
 		"empty":             {"", f + ": the file is empty"},
 		"only a comment":    {"# x\n", f + ": the file is empty"},
 		"list":              {"- id: x\n", f + ":1:1: a change file must be a mapping of keys such as id: and template:, not a list"},
@@ -106,7 +109,11 @@ func TestFaults(t *testing.T) {
 		"numbers":           {head + "apply: x\ntimeout: 5\nmaxAttempts: many\nallowOutOfOrder: 1\n", f + ":5:10: timeout must be a duration such as 30s or 5m\n" + f + ":6:14: maxAttempts must be a whole number, not text\n" + f + ":7:18: allowOutOfOrder must be true or false"},
 		"negative":          {head + "apply: x\ntimeout: -5s\nmaxAttempts: -1\n", f + `:1:1: change "x": timeout must not be negative` + "\n" + f + `:1:1: change "x": maxAttempts must not be negative`},
 		"profiles":          {head + "apply: x\nprofiles: {}\nlabels: a,,b\n", f + `:1:1: change "x": a profile or label is empty` + "\n" + f + ":5:11: profiles: must be a list, or one text with commas, not a mapping"},
-	} {
+	}
+}
+
+func TestFaults(t *testing.T) {
+	for name, c := range faultyFiles() {
 		t.Run(name, func(t *testing.T) {
 			stages, err := Load(input(fstest.MapFS{"main/_0001__x.yaml": file(c.in)}))
 			if err == nil || stages != nil {

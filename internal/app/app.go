@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/user"
 	"runtime/debug"
 	"slices"
@@ -42,8 +43,9 @@ type App struct {
 	// Secrets resolves references and removes their values from texts.
 	Secrets *core.Redactor
 
-	o     Options
-	close []func() error
+	o        Options
+	readOnly bool
+	close    []func() error
 }
 
 // New reads the configuration and nothing else.
@@ -121,7 +123,12 @@ func (a *App) makeTarget(ts config.TargetSystem) (core.Target, error) {
 		}
 		return nil, &core.ConfigError{Where: where, Key: "targetSystems." + ts.ID + ".type", Reason: fmt.Sprintf("unknown type %q%s", ts.Type, core.DidYouMean(ts.Type, names))}
 	}
-	return a.o.Program.Targets[i].New(ts.ID, settings{ts.Settings, a.Secrets})
+	t, err := a.o.Program.Targets[i].New(ts.ID, settings{ts.Settings, a.Secrets})
+	var ce *core.ConfigError
+	if errors.As(err, &ce) && ce.Where == "" {
+		ce.Where = where
+	}
+	return t, err
 }
 
 // settings lets targets resolve through the Redactor, so that the values are
@@ -142,7 +149,7 @@ func (a *App) OpenStore(ctx context.Context, readOnly bool) error {
 	if err != nil {
 		return err
 	}
-	a.Store = s
+	a.Store, a.readOnly = s, readOnly
 	a.close = append(a.close, s.Close)
 	return nil
 }
@@ -157,10 +164,15 @@ func (a *App) Runner() (*run.Runner, error) {
 	if grace == 0 {
 		grace = -1
 	}
+	var tel telemetry
+	if !a.readOnly { // what only reads has nothing to tell
+		tel = a.telemetry()
+	}
 	return run.New(run.Options{
 		Ledger: a.Config.Ledger, Store: a.Store, Stages: a.Stages, Targets: a.Targets, Resolver: a.Secrets,
 		Lease: a.Config.Lock.Lease, Wait: wait, Reserve: a.Config.Deadline.Reserve, Grace: grace, Drift: a.Config.Drift,
 		Trigger: a.o.Trigger, Principal: principal(), Version: Version(a.o.Program), Metadata: a.Config.Metadata, Events: a.o.Events,
+		TracerProvider: tel.tracers, MeterProvider: tel.meters,
 	})
 }
 
@@ -177,13 +189,10 @@ func (a *App) Close() error {
 // principal is who runs the process: its OS user.
 func principal() string {
 	u, err := user.Current()
-	if err != nil {
-		return ""
-	}
-	if u.Username != "" {
+	if err == nil && u.Username != "" {
 		return u.Username
 	}
-	return "uid " + u.Uid
+	return "uid " + strconv.Itoa(os.Getuid()) // a container's user often has no name
 }
 
 // Version is the program's, or else what the Go toolchain noted in the binary.

@@ -177,6 +177,12 @@ var Rules = Table{
 			Why:      "the tools of the build need the standard library only",
 		},
 		{
+			Packages: []string{"internal/pgtest"},
+			Third:    []string{"github.com/jackc/pgx/..."},
+			ForTests: true,
+			Why:      "the maker of PostgreSQL servers for tests knows the driver",
+		},
+		{
 			Packages: []string{"localstack-tests/..."},
 			Own:      []string{"..."},
 			Third:    []string{anyModule},
@@ -185,7 +191,7 @@ var Rules = Table{
 		},
 		{
 			Packages: []string{"examples/..."},
-			Own:      []string{"core", "core/run", "core/filestore", "dynamo", "targets/*", "container/cli", "lambda/handler"},
+			Own:      []string{"core", "core/run", "core/template", "core/filestore", "dynamo", "targets/*", "container/cli", "lambda/handler"},
 			Third:    []string{anyModule},
 			Why:      "an example uses what a user of the module can use",
 		},
@@ -217,6 +223,11 @@ var Rules = Table{
 			From:  []string{"dynamo/..."},
 			Never: []string{"targets/...", "core/filestore/...", "internal/app/..."},
 			Why:   "an audit store does not know target systems",
+		},
+		{
+			From:  []string{"internal/app/...", "container", "lambda"},
+			Never: []string{"go.opentelemetry.io/otel/sdk/...", "go.opentelemetry.io/otel/exporters/..."},
+			Why:   "telemetry's SDK and exporters are for those who ask for them, with the build tag otel",
 		},
 		{
 			From:  []string{"internal/app/...", "container/cli/...", "lambda/handler/..."},

@@ -18,7 +18,7 @@ import (
 // Dialect returns what sqltarget needs to know about SQLite.
 func Dialect() sqltarget.Dialect {
 	return sqltarget.Dialect{
-		Split:            split.Options{Backtick: true, Bracket: true, Triggers: true},
+		Split:            split.SQLite(),
 		Schema:           schema(),
 		Classify:         classify,
 		Refused:          refused,

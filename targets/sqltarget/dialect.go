@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/targets/sqltarget/split"
 )
 
@@ -39,6 +40,38 @@ type Dialect struct {
 	NotTransactional func(head []string) string
 	// LateSafe says that no statement can take effect after its call has returned.
 	LateSafe bool
+
+	// The rest is optional: what a database can tell beyond the above.
+
+	// SessionEachTime says that Session also takes back what a change has set on the
+	// connection, and so is called before each use of it.
+	SessionEachTime bool
+	// TablePrefix returns what stands before the names of our tables, such as a
+	// schema and a dot. It is asked once for each connection, so that a change that
+	// sets a search path does not hide them.
+	TablePrefix func(ctx context.Context, c *sql.Conn) (string, error)
+	// InTransaction asks a driver's connection whether a transaction is open on it,
+	// without asking the database: for those that do not refuse a COMMIT without one.
+	InTransaction func(driverConn any) bool
+	// Place returns where in a statement's text, in characters from 0, the database
+	// found the fault.
+	Place func(err error) (offset int, ok bool)
+	// Advice says what to do about a failed statement; "" if it knows nothing.
+	Advice func(err error) string
+	// Special returns what is to be known about a statement; nil for most.
+	Special func(text string) *Special
+}
+
+// Special is what a dialect knows about a statement that cannot be part of a
+// transaction.
+type Special struct {
+	// Run executes the statement, whose text has its references resolved by now. Nil:
+	// it is just executed.
+	Run func(ctx context.Context, q Querier, text string) error
+	// Probe asks whether its effect is there, and changes nothing. Nil: nobody can tell.
+	Probe func(ctx context.Context, q Querier) (core.ProbeResult, error)
+	// LateSafe says that a late or repeated effect of it is impossible or harmless.
+	LateSafe bool
 }
 
 // Class is what an error of a database means to a target.
@@ -71,12 +104,13 @@ func LockWait(lease time.Duration) time.Duration {
 
 // Schema returns the statements that create the fence and marker tables, with the
 // given types for identifiers and for numbers. Identifiers must compare byte by
-// byte.
+// byte. The fence table comes last: whoever finds it finds the other one as well,
+// even while another process is making them.
 func Schema(text, number string) []string {
 	r := strings.NewReplacer("TEXT", text, "NUMBER", number)
 	return []string{
-		r.Replace("CREATE TABLE IF NOT EXISTS flamingock_fence (ledger_id TEXT NOT NULL PRIMARY KEY, token NUMBER NOT NULL, n NUMBER NOT NULL)"),
 		r.Replace("CREATE TABLE IF NOT EXISTS flamingock_marker (ledger_id TEXT NOT NULL, change_id TEXT NOT NULL, seq NUMBER NOT NULL, PRIMARY KEY (ledger_id, change_id, seq))"),
+		r.Replace("CREATE TABLE IF NOT EXISTS flamingock_fence (ledger_id TEXT NOT NULL PRIMARY KEY, token NUMBER NOT NULL, n NUMBER NOT NULL, owner TEXT NOT NULL)"),
 	}
 }
 
@@ -104,6 +138,21 @@ func (d Dialect) withDefaults() Dialect {
 	}
 	if d.NotTransactional == nil {
 		d.NotTransactional = func([]string) string { return "" }
+	}
+	if d.TablePrefix == nil {
+		d.TablePrefix = func(context.Context, *sql.Conn) (string, error) { return "", nil }
+	}
+	if d.InTransaction == nil {
+		d.InTransaction = func(any) bool { return true }
+	}
+	if d.Place == nil {
+		d.Place = func(error) (int, bool) { return 0, false }
+	}
+	if d.Advice == nil {
+		d.Advice = func(error) string { return "" }
+	}
+	if d.Special == nil {
+		d.Special = func(string) *Special { return nil }
 	}
 	return d
 }

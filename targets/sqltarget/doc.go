@@ -24,8 +24,9 @@
 //     or may not be there for the next change: transactions share a session for as
 //     long as it is sound. Steps outside of a transaction get a session of their own
 //     that is closed after them, unless the *sql.DB is the caller's.
-//   - A step that rolls the transaction back in SQL text and goes on without one
-//     escapes the marker. COMMIT then fails where the database says so.
+//   - A step that rolls the transaction back in SQL text and begins another one
+//     escapes the marker. One that goes on without any is found out where the driver
+//     or the database says so.
 //   - A reference's value becomes part of the statement's text, as it is: quote it
 //     in the statement. It is not split.
 package sqltarget

@@ -13,22 +13,39 @@ import (
 type StatementError struct {
 	// Position is the statement's first character in the change file.
 	Position core.Position
+	// Fault is where in the change file the database found the fault, if it said so
+	// and the file's lines are known. The zero value otherwise.
+	Fault core.Position
 	// Index is the statement's number, from 1, of Total.
 	Index, Total int
 	// Statement is its text as written, capped; references are not resolved.
 	Statement string
-	Err       error
+	// Advice says what to do; "" when that is up to the author.
+	Advice string
+	Err    error
 }
 
 func (e *StatementError) Error() string {
 	s := fmt.Sprintf("statement %d of %d failed: %v: %s", e.Index, e.Total, e.Err, e.Statement)
-	if where := e.Position.String(); where != "" {
+	where := e.Fault.String()
+	if where == "" {
+		where = e.Position.String()
+	}
+	if where != "" {
 		s = where + ": " + s
 	}
 	return s
 }
 
 func (e *StatementError) Unwrap() error { return e.Err }
+
+// Hint says what to do: the advice, or else that of the error itself.
+func (e *StatementError) Hint() string {
+	if e.Advice != "" {
+		return e.Advice
+	}
+	return core.HintOf(e.Err)
+}
 
 // StepEndedTransactionError says that a step ended the transaction it runs in, so
 // that its effect, the marker and what follows are not one any more.
@@ -94,12 +111,17 @@ func (e *LeftOpenError) Hint() string {
 func (t *Target) system() string { return "target system " + t.id + " (" + t.typeName + ")" }
 
 // explain gives an error of the database its class. Context errors and errors that
-// have a class already stay as they are.
-func (t *Target) explain(err error) error {
+// have a class already stay as they are. What a database says about a statement
+// that was cancelled because ctx ended gets the cause of that.
+func (t *Target) explain(ctx context.Context, err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || core.CodeOf(err) != core.CodeInternal {
 		return err
 	}
-	switch t.classify(err) {
+	class := t.classify(err)
+	if ctx.Err() != nil && (class == Other || class == Lost) {
+		return fmt.Errorf("%s: %w: %w", t.system(), context.Cause(ctx), err)
+	}
+	switch class {
 	case Busy:
 		return &core.BusyError{System: t.system(), Err: err}
 	case Lost:

@@ -21,26 +21,39 @@ func (t *Target) RaiseFence(ctx context.Context, f core.Fence) error {
 			return nil
 		case again && class == MissingTable:
 			err = t.createTables(ctx, f)
-			// Two processes that create a table at once: some databases refuse the second.
-			if err != nil && t.classify(err) != Duplicate {
-				return t.explain(err)
+			if err != nil {
+				return t.denied(ctx, err)
 			}
 		case again && class == Duplicate: // another process made the row first
 		default:
-			return t.explain(err)
+			return t.denied(ctx, err)
 		}
 	}
 }
 
+// denied explains err. For a right that is missing it asks Ping, which can name it.
+func (t *Target) denied(ctx context.Context, err error) error {
+	if t.classify(err) == Denied {
+		if named, ok := errors.AsType[*core.PermissionError](t.Ping(ctx)); ok {
+			return named
+		}
+	}
+	return t.explain(ctx, err)
+}
+
+// createTables makes the tables that are missing. Two processes that do it at once
+// are both content.
 func (t *Target) createTables(ctx context.Context, f core.Fence) error {
 	s, err := t.take(ctx, f.Lease)
 	if err != nil {
 		return err
 	}
 	for _, q := range t.dialect.Schema {
-		if _, err = s.conn.ExecContext(ctx, q); err != nil {
+		// Somebody else made this one just now; the next may still be missing.
+		if _, err = s.conn.ExecContext(ctx, s.qualified(q)); err != nil && t.classify(err) != Duplicate {
 			break
 		}
+		err = nil
 	}
 	return t.finish(ctx, s, err)
 }
@@ -52,7 +65,7 @@ func (t *Target) raise(ctx context.Context, f core.Fence) error {
 	}
 	err = x.writeFence(ctx, f)
 	if _, gone := errors.AsType[*FenceGoneError](err); gone {
-		_, err = x.exec(ctx, insertFence, f.LedgerID, number(f.Token), number(f.N))
+		_, err = x.exec(ctx, insertFence, f.LedgerID, number(f.Token), number(f.N), f.Owner)
 	}
 	if err != nil {
 		return t.abandon(ctx, x, err)
@@ -66,20 +79,21 @@ func (t *Target) raise(ctx context.Context, f core.Fence) error {
 // there is none.
 func (s *session) writeFence(ctx context.Context, f core.Fence) error {
 	token, n := number(f.Token), number(f.N)
-	rows, err := s.exec(ctx, raiseFence, token, n, f.LedgerID, token, token, n)
+	rows, err := s.exec(ctx, raiseFence, token, n, f.Owner, f.LedgerID, token, token, f.Owner, n)
 	if err != nil || rows > 0 {
 		return err
 	}
 	// No row: it is higher, or missing. Or it is equal, where the database counts
 	// only rows whose values changed; its lock is ours then all the same.
 	var haveToken, haveN int64
-	err = s.row(ctx, readFence, []any{f.LedgerID}, &haveToken, &haveN)
+	var haveOwner string
+	err = s.row(ctx, readFence, []any{f.LedgerID}, &haveToken, &haveN, &haveOwner)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return &FenceGoneError{f.LedgerID}
 	case err != nil:
 		return err
-	case haveToken == token && haveN == n:
+	case haveToken == token && haveN == n && haveOwner == f.Owner:
 		return nil
 	}
 	return core.ErrLeaseLost

@@ -16,11 +16,11 @@ func markerArgs(m core.Marker) []any {
 func (t *Target) Marked(ctx context.Context, m core.Marker) (bool, error) {
 	s, err := t.take(ctx, 0)
 	if err != nil {
-		return false, t.explain(err)
+		return false, t.explain(ctx, err)
 	}
 	marked, err := s.marked(ctx, m)
 	if err = t.finish(ctx, s, err); err != nil {
-		return false, t.explain(err)
+		return false, t.explain(ctx, err)
 	}
 	return marked, nil
 }
@@ -40,7 +40,7 @@ func (t *Target) PutMarker(ctx context.Context, m core.Marker) error {
 	for again := true; ; again = false {
 		s, err := t.take(ctx, 0)
 		if err != nil {
-			return t.explain(err)
+			return t.explain(ctx, err)
 		}
 		_, err = s.exec(ctx, insertMarker, markerArgs(m)...)
 		err = t.finish(ctx, s, err)
@@ -48,11 +48,11 @@ func (t *Target) PutMarker(ctx context.Context, m core.Marker) error {
 		case err == nil, class == Duplicate:
 			return nil
 		case again && class == MissingTable:
-			if err = t.createTables(ctx, core.Fence{}); err != nil && t.classify(err) != Duplicate {
-				return t.explain(err)
+			if err = t.createTables(ctx, core.Fence{}); err != nil {
+				return t.explain(ctx, err)
 			}
 		default:
-			return t.explain(err)
+			return t.explain(ctx, err)
 		}
 	}
 }
@@ -64,17 +64,17 @@ func (t *Target) DeleteMarkers(ctx context.Context, ms []core.Marker) error {
 	}
 	x, err := t.begin(ctx, 0)
 	if err != nil {
-		return t.explain(err)
+		return t.explain(ctx, err)
 	}
 	err = x.deleteMarkers(ctx, ms)
 	if err == nil {
-		return t.explain(t.settle(ctx, x))
+		return t.explain(ctx, t.settle(ctx, x))
 	}
 	err = t.abandon(ctx, x, err)
 	if t.classify(err) == MissingTable {
 		return nil
 	}
-	return t.explain(err)
+	return t.explain(ctx, err)
 }
 
 func (s *session) deleteMarkers(ctx context.Context, ms []core.Marker) error {

@@ -3,7 +3,7 @@ package sqltarget
 import (
 	"context"
 	"database/sql"
-	"errors"
+	"strings"
 	"time"
 )
 
@@ -13,15 +13,19 @@ type session struct {
 	target  *Target
 	conn    *sql.Conn
 	lease   time.Duration // that the connection is prepared for
+	prefix  string        // of our tables' names
 	restore func(context.Context) error
 	stmts   map[string]*sql.Stmt
 }
 
+// tableNames is what the names of our tables begin with.
+const tableNames = "flamingock_"
+
 // The statements of fences and markers.
 const (
-	raiseFence   = "UPDATE flamingock_fence SET token = ?, n = ? WHERE ledger_id = ? AND (token < ? OR (token = ? AND n <= ?))"
-	readFence    = "SELECT token, n FROM flamingock_fence WHERE ledger_id = ?"
-	insertFence  = "INSERT INTO flamingock_fence (ledger_id, token, n) VALUES (?, ?, ?)"
+	raiseFence   = "UPDATE flamingock_fence SET token = ?, n = ?, owner = ? WHERE ledger_id = ? AND (token < ? OR (token = ? AND owner = ? AND n <= ?))"
+	readFence    = "SELECT token, n, owner FROM flamingock_fence WHERE ledger_id = ?"
+	insertFence  = "INSERT INTO flamingock_fence (ledger_id, token, n, owner) VALUES (?, ?, ?, ?)"
 	insertMarker = "INSERT INTO flamingock_marker (ledger_id, change_id, seq) VALUES (?, ?, ?)"
 	readMarker   = "SELECT 1 FROM flamingock_marker WHERE ledger_id = ? AND change_id = ? AND seq = ?"
 	deleteMarker = "DELETE FROM flamingock_marker WHERE ledger_id = ? AND change_id = ? AND seq = ?"
@@ -34,7 +38,7 @@ func (t *Target) take(ctx context.Context, lease time.Duration) (*session, error
 	t.idle = nil
 	t.mu.Unlock()
 	if s != nil {
-		if s.lease == lease {
+		if s.lease == lease && !t.dialect.SessionEachTime {
 			return s, nil
 		}
 		err := s.prepareFor(ctx, lease)
@@ -51,8 +55,13 @@ func (t *Target) take(ctx context.Context, lease time.Duration) (*session, error
 		return nil, err
 	}
 	s = &session{target: t, conn: c, stmts: map[string]*sql.Stmt{}}
-	if err := s.prepareFor(ctx, lease); err != nil {
-		return nil, errors.Join(err, s.close())
+	err = s.prepareFor(ctx, lease)
+	if err == nil {
+		s.prefix, err = t.dialect.TablePrefix(ctx, c)
+	}
+	if err != nil {
+		s.discard()
+		return nil, err
 	}
 	return s, nil
 }
@@ -103,13 +112,21 @@ func (s *session) closeStatements() {
 	clear(s.stmts)
 }
 
+// qualified puts the prefix before the names of our tables.
+func (s *session) qualified(query string) string {
+	if s.prefix == "" {
+		return query
+	}
+	return strings.ReplaceAll(query, tableNames, s.prefix+tableNames)
+}
+
 // prepare returns a statement of this session. It runs on the session's connection
 // and so within the transaction that is open there.
 func (s *session) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 	if st := s.stmts[query]; st != nil {
 		return st, nil
 	}
-	st, err := s.conn.PrepareContext(ctx, s.target.dialect.bind(query))
+	st, err := s.conn.PrepareContext(ctx, s.qualified(s.target.dialect.bind(query)))
 	if err != nil {
 		return nil, err
 	}

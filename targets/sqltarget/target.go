@@ -69,8 +69,8 @@ func (t *Target) Handles() core.Handles {
 // Ping connects and asks the dialect whether the database can be used.
 func (t *Target) Ping(ctx context.Context) error {
 	err := t.ping(ctx)
-	if err == nil || ctx.Err() != nil || core.CodeOf(t.explain(err)) != core.CodeInternal {
-		return t.explain(err)
+	if err == nil || ctx.Err() != nil || core.CodeOf(t.explain(ctx, err)) != core.CodeInternal {
+		return t.explain(ctx, err)
 	}
 	return &core.UnavailableError{System: t.system(), Err: err}
 }
@@ -94,11 +94,11 @@ func (t *Target) ping(ctx context.Context) error {
 func (t *Target) Open(ctx context.Context) (any, func() error, error) {
 	c, err := t.ready(ctx)
 	if err != nil {
-		return nil, nil, t.explain(err)
+		return nil, nil, t.explain(ctx, err)
 	}
 	restore, err := t.dialect.Session(ctx, c, 0)
 	if err != nil {
-		return nil, nil, t.explain(errors.Join(err, c.Close()))
+		return nil, nil, t.explain(ctx, errors.Join(err, c.Close()))
 	}
 	release := func() error {
 		// database/sql gives a connection back only when nothing is open on it, and
@@ -114,7 +114,7 @@ func (t *Target) Open(ctx context.Context) (any, func() error, error) {
 		}()
 		select {
 		case err := <-done:
-			return t.explain(err)
+			return t.explain(ctx, err)
 		case <-time.After(releaseWait):
 			return &LeftOpenError{t.system()}
 		}

@@ -1,8 +1,6 @@
 package sqltarget
 
 import (
-	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"reflect"
@@ -20,47 +18,56 @@ const TemplateName = "sql"
 // the script one by one; false hands the script to the driver as one text, for
 // what the splitter cannot read.
 //
-// Of its operation: apply and rollback are the scripts; there is no probe, so a
-// NON_TX change of unknown outcome is a person's; nothing counts as already done
-// and nothing is retried by itself.
+// Of its operation: apply and rollback are the scripts; nothing counts as already
+// done and nothing is retried by itself. A NON_TX change of unknown outcome is a
+// person's, unless each of its statements is one that the dialect can look for in
+// the database (see [Special]).
 func Templates(d Dialect) []core.Template {
+	probes := d.Special != nil
 	d = d.withDefaults()
-	return []core.Template{{
+	t := core.Template{
 		Name:    TemplateName,
 		Aliases: []string{"sql-template"},
-		Compile: func(p core.Payload) (core.Step, error) { return compile(d, p) },
-	}}
+		Compile: func(p core.Payload) (core.Step, error) {
+			_, step, err := compile(d, p)
+			return step, err
+		},
+	}
+	if probes {
+		t.Probe = func(ps []core.Payload) (core.Probe, error) { return probe(d, ps) }
+	}
+	return []core.Template{t}
 }
 
 type configuration struct {
 	SplitStatements bool `yaml:"splitStatements"`
 }
 
-func compile(d Dialect, p core.Payload) (core.Step, error) {
+func compile(d Dialect, p core.Payload) (script, core.Step, error) {
 	c := configuration{SplitStatements: true}
 	if err := p.Configuration(&c); err != nil {
-		return core.Step{}, err
+		return script{}, core.Step{}, err
 	}
 	text, err := p.Text()
 	if err != nil {
-		return core.Step{}, err
+		return script{}, core.Step{}, err
 	}
 	if i := strings.IndexByte(text.Value, 0); i >= 0 {
-		return core.Step{}, p.Fault(0, 0, "the SQL holds a NUL byte, at which databases stop reading")
+		return script{}, core.Step{}, p.Fault(0, 0, "the SQL holds a NUL byte, at which databases stop reading")
 	}
 	statements, err := split.Split(text.Value, d.Split)
 	switch unread, ok := errors.AsType[*split.Error](err); {
 	case ok && c.SplitStatements:
-		return core.Step{}, p.Fault(unread.Line, unread.Column, unread.Error())
+		return script{}, core.Step{}, p.Fault(unread.Line, unread.Column, unread.Error())
 	case ok: // not to be split, and so not to be read either
 		statements = nil
 	case err != nil:
-		return core.Step{}, err
+		return script{}, core.Step{}, err
 	case len(statements) == 0:
-		return core.Step{}, p.Fault(0, 0, "the SQL holds no statement")
+		return script{}, core.Step{}, p.Fault(0, 0, "the SQL holds no statement")
 	}
 	s := script{dialect: d}
-	step := core.Step{Name: TemplateName, Handle: reflect.TypeFor[Querier](), Do: s.run, LateSafe: d.LateSafe}
+	step := core.Step{Name: TemplateName, Handle: reflect.TypeFor[Querier]()}
 	var faults []error
 	for i, st := range statements {
 		if controlsTransaction(st.Head) {
@@ -72,83 +79,33 @@ func compile(d Dialect, p core.Payload) (core.Step, error) {
 		}
 	}
 	if len(faults) == 1 {
-		return core.Step{}, faults[0]
+		return script{}, core.Step{}, faults[0]
 	}
 	if len(faults) > 1 {
-		return core.Step{}, errors.Join(faults...)
+		return script{}, core.Step{}, errors.Join(faults...)
 	}
 	if !c.SplitStatements {
 		statements = []split.Statement{whole(text.Value, statements)}
 	}
+	step.LateSafe = true
 	for _, st := range statements {
-		s.statements = append(s.statements, statement{st.Text, text.At(st.Line, st.Column)})
+		one := statement{text: st.Text, in: text, line: st.Line, column: st.Column}
+		if c.SplitStatements {
+			one.special = d.Special(st.Text)
+		}
+		step.LateSafe = step.LateSafe && (d.LateSafe || one.special != nil && one.special.LateSafe)
+		s.statements = append(s.statements, one)
 	}
 	step.Do = s.run
-	return step, nil
+	return s, step, nil
 }
 
-// whole is a script as one statement, placed where its first one is.
+// whole is a script as one statement, which begins where its first one does.
 func whole(text string, statements []split.Statement) split.Statement {
 	st := split.Statement{Text: text, Line: 1, Column: 1}
 	if len(statements) > 0 {
-		st.Line, st.Column = statements[0].Line, statements[0].Column
+		first := statements[0]
+		st.Text, st.Line, st.Column = text[first.Offset:], first.Line, first.Column
 	}
 	return st
-}
-
-type statement struct {
-	text string
-	at   core.Position
-}
-
-// script is a compiled payload.
-type script struct {
-	dialect    Dialect
-	statements []statement
-}
-
-// run executes the statements one after the other.
-func (s script) run(ctx context.Context, session *core.Session) error {
-	q, ok := session.Handle.(Querier)
-	if !ok {
-		return &core.HandleError{Want: reflect.TypeFor[Querier](), Got: reflect.TypeOf(session.Handle)}
-	}
-	_, inTx := session.Handle.(*sql.Tx)
-	for i, st := range s.statements {
-		session.Progress(core.Progress{Done: i, Total: len(s.statements), Text: brief(st.text)})
-		sent, err := s.exec(ctx, session, q, st.text)
-		if err == nil {
-			continue
-		}
-		failed := &StatementError{Position: st.at, Index: i + 1, Total: len(s.statements), Statement: core.Cap(st.text, maxStatement), Err: err}
-		// Inside a transaction everything is taken back. Outside, only the database's own
-		// word says that the statement had no effect.
-		if sent && !inTx && !s.dialect.Refused(err) {
-			return core.Unknown(failed)
-		}
-		return failed
-	}
-	session.Progress(core.Progress{Done: len(s.statements), Total: len(s.statements)})
-	return nil
-}
-
-func (s script) exec(ctx context.Context, session *core.Session, q Querier, text string) (sent bool, err error) {
-	resolved, err := session.Resolve(ctx, text)
-	if err != nil {
-		return false, err
-	}
-	_, err = q.ExecContext(ctx, resolved)
-	return true, err
-}
-
-// maxStatement bounds a statement's text in an error, maxBrief in progress.
-const (
-	maxStatement = 200
-	maxBrief     = 80
-)
-
-// brief is the first line of a statement, for people.
-func brief(text string) string {
-	line, _, _ := strings.Cut(text, "\n")
-	return core.Cap(strings.TrimSpace(line), maxBrief)
 }

@@ -22,11 +22,11 @@ func (t *Target) Transact(ctx context.Context, c core.Transaction) error {
 	}
 	x, err := t.begin(ctx, c.Fence.Lease)
 	if err != nil {
-		return t.explain(err)
+		return t.explain(ctx, err)
 	}
 	a := &attempt{c, t, x}
 	if err := a.prepare(ctx); err != nil {
-		return t.explain(t.abandon(ctx, x, err))
+		return t.explain(ctx, t.abandon(ctx, x, err))
 	}
 	if err := a.work(ctx); err != nil {
 		return a.rollback(ctx, err)
@@ -108,6 +108,9 @@ func (a *attempt) rollback(ctx context.Context, cause error) error {
 // undo rolls back and finds out whether the step had ended the transaction before.
 // sound says that the session is in no transaction and can be used again.
 func (a *attempt) undo(ctx context.Context, cause error) (ended, sound bool) {
+	if a.gone() {
+		return true, a.close()
+	}
 	err := a.open.rollback()
 	switch {
 	case errors.Is(err, sql.ErrTxDone): // by tx.Commit or tx.Rollback: nobody else has the Tx
@@ -133,6 +136,14 @@ func (a *attempt) undo(ctx context.Context, cause error) (ended, sound bool) {
 // away would leave the outcome unknown for nothing.
 func (a *attempt) commit(ctx context.Context) error {
 	t := a.target
+	if a.gone() {
+		if a.close() {
+			_ = t.put(ctx, a.open.session) //nolint:errcheck // the outcome is known, whatever becomes of the connection
+		} else {
+			a.open.discard()
+		}
+		return core.Unknown(&StepEndedTransactionError{System: t.system()})
+	}
 	err := a.open.commit()
 	ended := errors.Is(err, sql.ErrTxDone) || t.classify(err) == NoTransaction
 	refused := err != nil && t.dialect.Refused(err)
@@ -150,4 +161,21 @@ func (a *attempt) commit(ctx context.Context) error {
 		return &CommitError{t.system(), err}
 	}
 	return core.Unknown(&CommitError{t.system(), err})
+}
+
+// gone reports whether the driver knows that no transaction is open any more.
+func (a *attempt) gone() bool {
+	open := true
+	err := a.open.conn.Raw(func(c any) error {
+		open = a.target.dialect.InTransaction(c)
+		return nil
+	})
+	return err == nil && !open
+}
+
+// close ends the transaction for database/sql where the database has none any
+// more, and reports whether the session can be used again.
+func (a *attempt) close() (sound bool) {
+	err := a.open.rollback()
+	return err == nil || errors.Is(err, sql.ErrTxDone) || a.target.classify(err) == NoTransaction
 }

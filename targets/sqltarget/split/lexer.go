@@ -9,10 +9,11 @@ import (
 type kind int
 
 const (
-	end       kind = iota // of the script
-	semicolon             // the terminator
-	word                  // keyword, bare identifier, number, parameter
-	other                 // a quotation, a reference, or one character
+	end        kind = iota // of the script
+	terminator             // what ends a statement, by default a semicolon
+	word                   // keyword, bare identifier, number, parameter
+	other                  // a quotation, a reference, or one character
+	mark                   // begin or end of an executable comment
 )
 
 type token struct {
@@ -25,28 +26,56 @@ type lexer struct {
 	text string
 	opts Options
 	pos  int
+	// delimiter ends a statement; "" where only GO does.
+	delimiter string
+	// fresh: nothing but white space stands before pos on its line.
+	fresh bool
+	// executable is 1 + the start of the executable comment that pos is in, or 0.
+	executable int
 	// noBrace is how far we know that no } ends a reference: it keeps a script
 	// full of unfinished ones linear.
 	noBrace int
 	place   place
 }
 
-// next returns the next token. After an error the lexer is not used again.
-func (l *lexer) next() (token, error) {
+func newLexer(text string, o Options) *lexer {
+	l := &lexer{text: text, opts: o, delimiter: ";", fresh: true}
+	if o.Go {
+		l.delimiter = ""
+	}
+	return l
+}
+
+// next returns the next token; first says that it would be a statement's first.
+// After an error the lexer is not used again.
+func (l *lexer) next(first bool) (token, error) {
 	for l.pos < len(l.text) {
 		rest := l.text[l.pos:]
 		c := rest[0]
 		switch {
-		case c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f':
+		case c == '\n':
+			l.fresh = true
+			l.pos++
+		case isSpace(c):
 			l.pos++
 		case strings.HasPrefix(rest, byteOrderMark):
 			l.pos += len(byteOrderMark)
-		case strings.HasPrefix(rest, "--"):
-			n := strings.IndexByte(rest, '\n')
-			if n < 0 {
-				n = len(rest)
+		case l.opts.Go && l.fresh && goLine(rest) > 0:
+			return l.goToken(rest)
+		case first && l.opts.Delimiter && l.fresh && delimiterLine(rest):
+			if err := l.setDelimiter(rest); err != nil {
+				return token{}, err
 			}
-			l.pos += n
+		case l.delimiter != ";" && l.atDelimiter(rest):
+			return l.take(terminator, len(l.delimiter)), nil
+		case l.lineComment(rest):
+			l.pos += l.lineLen(rest)
+		case l.opts.ExecutableComments && executableMark(rest) > 0 && l.executable == 0:
+			l.executable = l.pos + 1
+			return l.take(mark, executableMark(rest)), nil
+		case l.executable > 0 && strings.HasPrefix(rest, "*/"):
+			l.executable = 0
+			return l.take(mark, 2), nil
 		case strings.HasPrefix(rest, "/*"):
 			if err := l.blockComment(); err != nil {
 				return token{}, err
@@ -55,27 +84,43 @@ func (l *lexer) next() (token, error) {
 			return l.token(c, rest)
 		}
 	}
+	if l.executable > 0 {
+		return token{}, l.unterminated("comment", l.executable-1)
+	}
 	return token{end, l.pos, l.pos}, nil
 }
 
 const byteOrderMark = "\uFEFF"
 
+func isSpace(c byte) bool {
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f'
+}
+
 func (l *lexer) token(c byte, rest string) (token, error) {
 	switch {
-	case c == ';':
-		return l.take(semicolon, 1), nil
+	case l.atDelimiter(rest):
+		return l.take(terminator, len(l.delimiter)), nil
 	case c == '\'':
-		return l.quoted(c, "string", true)
-	case c == '"', c == '`' && l.opts.Backtick:
-		return l.quoted(c, "quoted identifier", true)
+		return l.quoted(l.pos, c, "string", true)
+	case c == '"':
+		return l.quoted(l.pos, c, "quoted identifier", true)
+	case c == '`' && l.opts.Backtick:
+		return l.quoted(l.pos, c, "quoted identifier", false)
 	case c == '[' && l.opts.Bracket:
-		return l.quoted(']', "quoted identifier", false)
+		return l.quoted(l.pos, ']', "quoted identifier", false)
+	case (c == 'e' || c == 'E') && l.opts.EscapeStrings && strings.HasPrefix(rest[1:], "'"):
+		return l.escapeString()
+	case c == '\\' && l.opts.Psql:
+		return token{}, l.refused("a command that begins with a backslash is psql's, not SQL: leave it out", l.pos)
 	case c == '$':
 		if n := l.reference(rest); n > 0 {
 			return l.take(other, n), nil
 		}
+		if l.opts.DollarQuotes {
+			return l.dollar(rest)
+		}
 	}
-	if n := wordLen(rest); n > 0 {
+	if n := l.wordLen(rest); n > 0 {
 		return l.take(word, n), nil
 	}
 	return l.take(other, 1), nil
@@ -84,50 +129,12 @@ func (l *lexer) token(c byte, rest string) (token, error) {
 func (l *lexer) take(k kind, n int) token {
 	t := token{k, l.pos, l.pos + n}
 	l.pos += n
+	l.fresh = false
 	return t
 }
 
-// quoted takes a quotation up to the closing mark; where doubled is true, two
-// marks in a row stand for one inside it.
-func (l *lexer) quoted(mark byte, what string, doubled bool) (token, error) {
-	for i := l.pos + 1; ; {
-		n := strings.IndexByte(l.text[i:], mark)
-		if n < 0 {
-			return token{}, l.unterminated(what, l.pos)
-		}
-		i += n + 1
-		if doubled && i < len(l.text) && l.text[i] == mark {
-			i++
-			continue
-		}
-		return l.take(other, i-l.pos), nil
-	}
-}
-
-func (l *lexer) blockComment() error {
-	start := l.pos
-	depth := 1
-	for i := start + 2; ; {
-		n := strings.IndexAny(l.text[i:], "*/")
-		if n < 0 || i+n+1 >= len(l.text) {
-			return l.unterminated("comment", start)
-		}
-		i += n
-		switch two := l.text[i : i+2]; {
-		case two == "*/":
-			i += 2
-			depth--
-		case two == "/*" && l.opts.NestedComments:
-			i += 2
-			depth++
-		default:
-			i++
-		}
-		if depth == 0 {
-			l.pos = i
-			return nil
-		}
-	}
+func (l *lexer) atDelimiter(rest string) bool {
+	return l.delimiter != "" && l.executable == 0 && strings.HasPrefix(rest, l.delimiter)
 }
 
 // reference returns the length of the ${scheme:key} that rest begins with, or 0.
@@ -155,11 +162,17 @@ func (l *lexer) reference(rest string) int {
 }
 
 // wordLen returns the length of the word that s begins with, or 0.
-func wordLen(s string) int {
+func (l *lexer) wordLen(s string) int {
+	number := l.opts.DollarQuotes && s[0] >= '0' && s[0] <= '9' // a $ after it begins something else
 	i := 0
 	for i < len(s) && isWord(s[i]) {
-		// The byte after a $ may start a reference of its own.
-		if s[i] == '$' && i > 0 && i+1 < len(s) && s[i+1] == '{' {
+		if i > 0 && s[i] == '$' {
+			// The byte after a $ may start a reference of its own.
+			if number || i+1 < len(s) && s[i+1] == '{' {
+				break
+			}
+		}
+		if i > 0 && l.delimiter != ";" && l.atDelimiter(s[i:]) { // END$$
 			break
 		}
 		i++
@@ -192,4 +205,9 @@ func (p *place) advance(text string, to int) {
 func (l *lexer) unterminated(what string, start int) error {
 	l.place.advance(l.text, start)
 	return &Error{What: what, Offset: start, Line: l.place.line + 1, Column: l.place.column + 1}
+}
+
+func (l *lexer) refused(reason string, start int) error {
+	l.place.advance(l.text, start)
+	return &Error{Reason: reason, Offset: start, Line: l.place.line + 1, Column: l.place.column + 1}
 }

@@ -5,21 +5,6 @@ import (
 	"strings"
 )
 
-// Options are the ways in which SQL dialects differ for splitting. The zero value
-// is standard SQL: '…' strings, "…" identifiers, -- and /* */ comments, and a
-// semicolon after each statement.
-type Options struct {
-	// Backtick: `…` quotes an identifier.
-	Backtick bool
-	// Bracket: […] quotes an identifier.
-	Bracket bool
-	// NestedComments: a comment may hold another one.
-	NestedComments bool
-	// Triggers: CREATE TRIGGER has a body of statements that ends with "; END",
-	// as in SQLite.
-	Triggers bool
-}
-
 // Statement is one statement of a script.
 type Statement struct {
 	// Text is the statement from its first token to its last, without the
@@ -33,30 +18,37 @@ type Statement struct {
 }
 
 // HeadLen is how many tokens Statement.Head holds at most.
-const HeadLen = 8
+const HeadLen = 16
 
-// Error says that something in a script does not end.
+// Error says why the statements of a script cannot be known.
 type Error struct {
-	What                 string // "string", "comment", "quoted identifier", "trigger"
-	Offset, Line, Column int    // of its start
+	// What does not end: "string", "comment", "quoted identifier", "trigger", …
+	What string
+	// Reason is the whole message when it is another one.
+	Reason string
+	// Offset, Line and Column are where it starts.
+	Offset, Line, Column int
 }
 
 func (e *Error) Error() string {
+	if e.Reason != "" {
+		return e.Reason
+	}
 	return fmt.Sprintf("the %s that starts at line %d, column %d does not end", e.What, e.Line, e.Column)
 }
 
 // Split cuts script into its statements. Empty statements and those of comments
 // only are left out; the last one needs no terminator. The error is an *Error.
 func Split(script string, o Options) ([]Statement, error) {
-	l := &lexer{text: script, opts: o}
+	l := newLexer(script, o)
 	var out []Statement
 	var cur *open
 	for {
-		t, err := l.next()
+		t, err := l.next(cur == nil)
 		if err != nil {
 			return nil, err
 		}
-		ends := t.kind == end || t.kind == semicolon
+		ends := t.kind == end || t.kind == terminator
 		switch {
 		case cur == nil && t.kind == end:
 			return out, nil
@@ -65,15 +57,18 @@ func Split(script string, o Options) ([]Statement, error) {
 		case cur == nil:
 			l.place.advance(script, t.start)
 			cur = &open{Statement: Statement{Offset: t.start, Line: l.place.line + 1, Column: l.place.column + 1, Head: make([]string, 0, HeadLen)}}
-			cur.add(l, t)
-		case !ends || t.kind == semicolon && cur.trigger.inBody():
-			cur.add(l, t)
-		case cur.trigger.inBody():
-			return nil, &Error{What: "trigger", Offset: cur.Offset, Line: cur.Line, Column: cur.Column}
+			err = cur.add(l, t)
+		case !ends || t.kind == terminator && cur.body.inside() != "":
+			err = cur.add(l, t)
+		case cur.body.inside() != "":
+			err = &Error{What: cur.body.inside(), Offset: cur.Offset, Line: cur.Line, Column: cur.Column}
 		default:
 			cur.Text = script[cur.Offset:cur.end]
 			out = append(out, cur.Statement)
 			cur = nil
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
 }
@@ -81,12 +76,16 @@ func Split(script string, o Options) ([]Statement, error) {
 // open is a statement whose end has not been seen.
 type open struct {
 	Statement
-	end     int // of its last token so far
-	trigger trigger
+	end  int // of its last token so far
+	body body
+	copy copyData
 }
 
-func (s *open) add(l *lexer, t token) {
+func (s *open) add(l *lexer, t token) error {
 	s.end = t.end
+	if t.kind == mark {
+		return nil
+	}
 	text := l.text[t.start:t.end]
 	if len(s.Head) < HeadLen {
 		if t.kind == word {
@@ -94,65 +93,53 @@ func (s *open) add(l *lexer, t token) {
 		}
 		s.Head = append(s.Head, text)
 	}
-	if l.opts.Triggers {
-		s.trigger.see(t.kind, text)
+	s.body.see(t.kind, text, l.opts)
+	if l.opts.Psql && s.copy.see(t.kind, text) {
+		return &Error{
+			Reason: "COPY … FROM STDIN takes its data from the client, which psql reads from the script: write INSERT, or copy from a file of the server",
+			Offset: s.Offset, Line: s.Line, Column: s.Column,
+		}
 	}
+	return nil
 }
 
-// trigger follows a statement that may be a CREATE TRIGGER. Its body ends with an
-// END that stands right after a semicolon. That is the rule of SQLite's own
-// sqlite3_complete, and better than counting BEGIN, CASE and END, because SQLite
-// lets columns be called begin and end: an END after a semicolon is never one.
-type trigger int
+// copyData follows a statement that may be COPY … FROM STDIN.
+type copyData struct {
+	begun, other bool // the first token was COPY, or something else
+	depth        int  // of parentheses
+	from         bool // the token before was FROM, outside of them
+}
 
-const (
-	triggerStart  trigger = iota // nothing seen, or EXPLAIN [QUERY PLAN]
-	triggerCreate                // CREATE [TEMP]
-	triggerBody
-	triggerSemicolon // a semicolon in the body
-	triggerEnd       // END after a semicolon
-	triggerNone      // some other statement
-)
-
-// inBody reports whether a semicolon would not end the statement.
-func (s trigger) inBody() bool { return s == triggerBody || s == triggerSemicolon }
-
-func (s *trigger) see(k kind, text string) {
-	is := func(words ...string) bool {
-		if k != word {
-			return false
-		}
-		for _, w := range words {
-			if strings.EqualFold(text, w) {
-				return true
-			}
-		}
-		return false
+// see reports whether the token completes COPY … FROM STDIN.
+func (c *copyData) see(k kind, text string) bool {
+	switch {
+	case c.other:
+	case !c.begun:
+		c.begun = k == word && strings.EqualFold(text, "COPY")
+		c.other = !c.begun
+	case text == "(":
+		c.depth++
+	case text == ")":
+		c.depth--
+	default:
+		stdin := c.from && k == word && (strings.EqualFold(text, "STDIN") || strings.EqualFold(text, "STDOUT")) // both mean the client
+		c.from = c.depth == 0 && k == word && strings.EqualFold(text, "FROM")
+		return stdin
 	}
-	switch *s {
-	case triggerStart:
-		switch {
-		case is("CREATE"):
-			*s = triggerCreate
-		case !is("EXPLAIN", "QUERY", "PLAN"):
-			*s = triggerNone
+	return false
+}
+
+// Tokens returns the first tokens of a statement as they are written, at most that many,
+// without white space and comments.
+func Tokens(statement string, o Options, most int) []string {
+	l := newLexer(statement, o)
+	var out []string
+	for len(out) < most {
+		t, err := l.next(false)
+		if err != nil || t.kind == end {
+			break
 		}
-	case triggerCreate:
-		switch {
-		case is("TRIGGER"):
-			*s = triggerBody
-		case !is("TEMP", "TEMPORARY"):
-			*s = triggerNone
-		}
-	case triggerBody, triggerSemicolon, triggerEnd:
-		switch {
-		case k == semicolon:
-			*s = triggerSemicolon
-		case *s == triggerSemicolon && is("END"):
-			*s = triggerEnd
-		default:
-			*s = triggerBody
-		}
-	case triggerNone:
+		out = append(out, statement[t.start:t.end])
 	}
+	return out
 }

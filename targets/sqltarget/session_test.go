@@ -1,0 +1,70 @@
+package sqltarget_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/targets/sqltarget"
+)
+
+// A database that does not refuse a COMMIT without a transaction.
+func TestDriverKnowsThatTheTransactionIsGone(t *testing.T) {
+	for name, work := range map[string]func(context.Context, any) error{"the work is content": nothing, "the work fails": func(context.Context, any) error { return errors.New("boom") }} {
+		f := &fake{}
+		target := f.target(t, func(c *sqltarget.Config) { c.Dialect.InTransaction = func(any) bool { return false } })
+		if err := target.RaiseFence(t.Context(), transaction(nil).Fence); err != nil {
+			t.Fatal(err)
+		}
+		commits := f.count("commit")
+		err := target.Transact(t.Context(), transaction(work))
+		if !is[*sqltarget.StepEndedTransactionError](err) || !core.IsUnknown(err) || f.count("commit") != commits {
+			t.Errorf("%s: got %v and %d commits, want *StepEndedTransactionError and none", name, err, f.count("commit")-commits)
+		}
+	}
+}
+
+func TestTablePrefixAndFreshSessions(t *testing.T) {
+	var queries []string
+	sessions, prefixes := 0, 0
+	f := &fake{}
+	target := f.target(t, func(c *sqltarget.Config) {
+		c.Connect = func(context.Context) (*sql.DB, error) { return sql.OpenDB(recorder{f, &queries}), nil }
+		c.Dialect.SessionEachTime = true
+		c.Dialect.Session = func(context.Context, *sql.Conn, time.Duration) (func(context.Context) error, error) {
+			sessions++
+			return func(context.Context) error { return nil }, nil
+		}
+		c.Dialect.TablePrefix = func(context.Context, *sql.Conn) (string, error) { prefixes++; return "app.", nil }
+	})
+	for range 3 {
+		if _, err := target.Marked(t.Context(), core.Marker{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []string{"SELECT 1 FROM app.flamingock_marker WHERE ledger_id = ? AND change_id = ? AND seq = ?"}
+	if d := cmp.Diff(queries, want); d != "" {
+		t.Errorf("got -, want +:\n%s", d)
+	}
+	if sessions != 3 || prefixes != 1 {
+		t.Errorf("prepared the session %d times and asked for the prefix %d times, want 3 and 1", sessions, prefixes)
+	}
+	f.answer = func(_ context.Context, call string) ([]int64, error) {
+		if strings.HasPrefix(call, "SELECT") {
+			return nil, errRefused // as a database says that a statement was cancelled
+		}
+		return nil, nil
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cause := errors.New("the grace period is over")
+	cancel(cause)
+	if _, err := target.Marked(ctx, core.Marker{}); !errors.Is(err, cause) || !errors.Is(err, errRefused) {
+		t.Errorf("got %v, want the cause and the database's words", err)
+	}
+}
