@@ -48,7 +48,16 @@ func TestRules(t *testing.T) {
 		"the runner takes an exporter": {
 			add: map[string]string{"core/run": "go.opentelemetry.io/otel/sdk/trace"},
 			want: []string{
+				"container reaches go.opentelemetry.io/otel/sdk/trace (container > container/cli > internal/app > core/run > go.opentelemetry.io/otel/sdk/trace): telemetry's SDK",
 				"core/run imports go.opentelemetry.io/otel/sdk/trace: the Runner knows",
+				"internal/app reaches go.opentelemetry.io/otel/sdk/trace (internal/app > core/run",
+			},
+		},
+		"the wiring takes an exporter": {
+			add: map[string]string{"internal/app": "go.opentelemetry.io/otel/exporters/otlp/otlptrace"},
+			want: []string{
+				"container reaches go.opentelemetry.io/otel/exporters/otlp/otlptrace (container > container/cli > internal/app > go.opentelemetry.io/otel/exporters/otlp/otlptrace): telemetry's SDK",
+				"internal/app reaches go.opentelemetry.io/otel/exporters/otlp/otlptrace (internal/app > go.opentelemetry.io/otel/exporters/otlp/otlptrace): telemetry's SDK",
 			},
 		},
 		"the OpenTelemetry API brings a driver": {
