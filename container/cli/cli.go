@@ -42,7 +42,7 @@ func Main(p core.Program) {
 		close(stop)
 		endBy(<-signals)
 	}()
-	code := Run(context.Background(), p, Process{
+	code := Run(context.Background(), p, Process{ //nolint:forbidigo // this is the main
 		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		LookupEnv: os.LookupEnv, Environ: os.Environ, Stop: stop, //nolint:forbidigo // handed to core/config, which reads it
 	})

@@ -125,7 +125,7 @@ func (c *command) printJSON(doc document) {
 func (c *command) warn(text string) {
 	text = c.redact(text)
 	if c.output == "json" {
-		c.logger().WarnContext(context.Background(), text) //nolint:forbidigo // a log line belongs to no call
+		c.logger().WarnContext(context.Background(), text) //nolint:forbidigo,sloglint // a log line belongs to no call; the text is what is logged
 		return
 	}
 	p := &printer{color: !c.noColor && isTerminal(c.proc.Stderr)}
@@ -138,7 +138,7 @@ func (c *command) note(format string, args ...any) {
 	switch {
 	case c.quiet:
 	case c.output == "json":
-		c.logger().InfoContext(context.Background(), fmt.Sprintf(format, args...)) //nolint:forbidigo // a log line belongs to no call
+		c.logger().InfoContext(context.Background(), fmt.Sprintf(format, args...)) //nolint:forbidigo,sloglint // a log line belongs to no call; the text is what is logged
 	default:
 		fmt.Fprintln(c.proc.Stderr, oneLine(fmt.Sprintf(format, args...)))
 	}

@@ -156,7 +156,7 @@ func (p *progress) say(format string, args ...any) {
 // record logs, when the output is for programs.
 func (p *progress) record(msg string, args ...any) {
 	if p.log != nil {
-		p.log.InfoContext(context.Background(), msg, args...) //nolint:forbidigo // a log line belongs to no call
+		p.log.InfoContext(context.Background(), msg, args...) //nolint:forbidigo,sloglint // a log line belongs to no call; the text is what is logged
 	}
 }
 

@@ -144,7 +144,7 @@ func (e *refusedErr) Error() string { return e.text }
 func TestTelemetryOfChanges(t *testing.T) {
 	c := &client{}
 	var inStep oteltrace.SpanContext
-	leaky := core.StepFor(func(ctx context.Context, c *client) error {
+	leaky := core.StepFor(func(ctx context.Context, _ *client) error {
 		inStep = oteltrace.SpanContextFromContext(ctx)
 		return fmt.Errorf("at line 1: %w", &refusedErr{"syntax error near " + telemetryCanary})
 	})

@@ -233,8 +233,10 @@ type structFields struct {
 var fieldCache sync.Map // reflect.Type -> *structFields
 
 func fieldsOf(t reflect.Type) *structFields {
-	if f, ok := fieldCache.Load(t); ok {
-		return f.(*structFields) //nolint:forcetypeassert // nothing else is stored
+	if v, ok := fieldCache.Load(t); ok {
+		if f, ok := v.(*structFields); ok {
+			return f
+		}
 	}
 	f := &structFields{byName: map[string][]int{}}
 	f.collect(t, nil)
