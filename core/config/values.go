@@ -79,13 +79,17 @@ const redacted = "[redacted]"
 
 var (
 	secretName = regexp.MustCompile(`(?i)(passw|passphrase|\bpwd\b|token|secret|credential|api_?-?key|private_?-?key|access_?-?key|account_?-?key|sas$|auth$)`)
-	// scheme://user:password@host. The password reaches to the last @ before the
-	// path, since people forget to escape it.
-	urlPassword = regexp.MustCompile(`(://[^:/?#@\s]*:)([^/?#\s]+)(@)`)
+	// scheme://user:password@host. The password reaches to the last @, whatever is
+	// in it, since people forget to escape it.
+	urlPassword = regexp.MustCompile(`(://[^:/?#@\s]*:)([^\s]+)(@)`)
+	// scheme://token@host, where the user is the secret.
+	urlToken = regexp.MustCompile(`(://)([^:/?#@\s]{12,})(@)`)
 	// user:password@tcp(host), as MySQL's driver has it.
 	dsnPassword = regexp.MustCompile(`^([^:/@\s]+:)(.+)(@(?:[a-z0-9]+\(|/))`)
 	// password=…, as key and value or as a parameter of a URL.
-	parameter = regexp.MustCompile(`(?i)((?:passw(?:or)?d|pwd|token|secret|access_?key|api_?key|sig|accountkey|sharedaccesskey)[a-z_]*\s*=\s*)('[^']*'|"[^"]*"|[^\s&;'"]+)`)
+	parameter = regexp.MustCompile(`(?i)((?:passw(?:or)?d|pwd|token|secret|access_?key|api_?key|sig|accountkey|sharedaccesskey)[a-z_]*(?:=|\s*=\s*))('[^']*'|"[^"]*"|[^\s&;'"]+)`)
+	// Password = two words; as ODBC has it, up to the next semicolon.
+	spaced = regexp.MustCompile(`(?i)((?:passw(?:or)?d|pwd)\s+=\s+)([^;]+)`)
 	reference = regexp.MustCompile(`\$\{(?:env|secretsmanager|ssm|vault):[^}\s]*\}`)
 )
 
@@ -106,7 +110,7 @@ func redact(name, value string) string {
 		i++
 		return stand(i)
 	})
-	for _, p := range []*regexp.Regexp{urlPassword, dsnPassword, parameter} {
+	for _, p := range []*regexp.Regexp{urlPassword, urlToken, dsnPassword, spaced, parameter} {
 		value = p.ReplaceAllStringFunc(value, func(m string) string {
 			g := p.FindStringSubmatch(m)
 			if onlyStands.MatchString(g[2]) {

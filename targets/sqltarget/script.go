@@ -13,6 +13,7 @@ import (
 type script struct {
 	dialect    Dialect
 	statements []statement
+	leaves     bool // a statement may leave something on its session
 }
 
 type statement struct {
@@ -27,6 +28,9 @@ func (s script) run(ctx context.Context, session *core.Session) error {
 	q, ok := session.Handle.(Querier)
 	if !ok {
 		return &core.HandleError{Want: reflect.TypeFor[Querier](), Got: reflect.TypeOf(session.Handle)}
+	}
+	if s.leaves {
+		taint(ctx)
 	}
 	_, inTx := session.Handle.(*sql.Tx)
 	for i, st := range s.statements {

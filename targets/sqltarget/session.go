@@ -16,6 +16,7 @@ type session struct {
 	prefix  string        // of our tables' names
 	restore func(context.Context) error
 	stmts   map[string]*sql.Stmt
+	tainted bool // a step may have left something on it
 }
 
 // tableNames is what the names of our tables begin with.
@@ -80,6 +81,10 @@ func (s *session) prepareFor(ctx context.Context, lease time.Duration) error {
 
 // put gives a session back that is in no transaction.
 func (t *Target) put(ctx context.Context, s *session) error {
+	if s.tainted && !t.borrowed && !t.dialect.SessionEachTime {
+		s.discard()
+		return nil
+	}
 	if !t.borrowed {
 		t.mu.Lock()
 		defer t.mu.Unlock()

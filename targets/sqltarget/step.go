@@ -22,7 +22,16 @@ var (
 
 // Step makes a step that runs in the change's transaction. The function must not
 // commit or roll back.
-func Step(f func(ctx context.Context, tx *sql.Tx) error) core.Step { return core.StepFor(f) }
+func Step(f func(ctx context.Context, tx *sql.Tx) error) core.Step {
+	step := core.StepFor(f)
+	if do := step.Do; do != nil {
+		step.Do = func(ctx context.Context, s *core.Session) error {
+			taint(ctx) // nobody can tell what the function does to its session
+			return do(ctx, s)
+		}
+	}
+	return step
+}
 
 // ConnStep makes a step that runs outside of a transaction. With it the change is
 // NON_TX.

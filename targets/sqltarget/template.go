@@ -84,6 +84,9 @@ func compile(d Dialect, p core.Payload) (script, core.Step, error) {
 	if len(faults) > 1 {
 		return script{}, core.Step{}, errors.Join(faults...)
 	}
+	for _, st := range statements {
+		s.leaves = s.leaves || leaves(st.Head)
+	}
 	if !c.SplitStatements {
 		statements = []split.Statement{whole(text.Value, statements)}
 	}

@@ -75,15 +75,13 @@ func (a *attempt) work(ctx context.Context) (err error) {
 			a.open.discard()
 		}
 	}()
-	err = a.Work(ctx, a.open.tx)
+	err = a.Work(context.WithValue(ctx, taintKey{}, &a.open.tainted), a.open.tx)
+	if err == nil && a.Guard != nil {
+		err = a.Guard(ctx)
+	}
 	returned = true
 	if err != nil {
 		return err
-	}
-	if a.Guard != nil {
-		if err := a.Guard(ctx); err != nil {
-			return err
-		}
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
