@@ -89,7 +89,7 @@ var (
 	// password=…, as key and value or as a parameter of a URL.
 	parameter = regexp.MustCompile(`(?i)((?:passw(?:or)?d|pwd|token|secret|access_?key|api_?key|sig|accountkey|sharedaccesskey)[a-z_]*(?:=|\s*=\s*))('[^']*'|"[^"]*"|[^\s&;'"]+)`)
 	// Password = two words; as ODBC has it, up to the next semicolon.
-	spaced = regexp.MustCompile(`(?i)((?:passw(?:or)?d|pwd)\s+=\s+)([^;]+)`)
+	spaced    = regexp.MustCompile(`(?i)((?:passw(?:or)?d|pwd)\s+=\s+)([^;]+)`)
 	reference = regexp.MustCompile(`\$\{(?:env|secretsmanager|ssm|vault):[^}\s]*\}`)
 )
 
