@@ -271,7 +271,7 @@ func didYouMean(got string, known []string) string {
 	}
 	best, dist := "", 3
 	for _, k := range known {
-		if d := editDistance(got, k); d < dist && d*3 <= max(len(got), len(k)) {
+		if d := editDistance(got, k); d < dist && d <= max(1, max(len(got), len(k))/3) {
 			best, dist = k, d
 		}
 	}
@@ -286,23 +286,27 @@ func didYouMean(got string, known []string) string {
 	return "; there is " + strings.Join(known, ", ")
 }
 
+// editDistance counts insertions, deletions, replacements and swaps of neighbours.
 func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
 	}
 	for i := 1; i <= len(a); i++ {
-		diag := row[0]
 		row[0] = i
 		for j := 1; j <= len(b); j++ {
 			cost := 1
 			if a[i-1] == b[j-1] {
 				cost = 0
 			}
-			diag, row[j] = row[j], min(row[j]+1, row[j-1]+1, diag+cost)
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
 		}
+		before, last, row = last, row, before
 	}
-	return row[len(b)]
+	return last[len(b)]
 }
 
 // JoinFaults puts faults of several sources into one *ValidationError. Errors of

@@ -59,7 +59,7 @@ func TestValidateFindsEverythingAtOnce(t *testing.T) {
 		`change hole: step 2 of change "hole" has no apply`,
 		`change tx: change "tx": transactional: true is impossible: target system t (custom) has no transactions`,
 		`change wrong handle: change "wrong handle": its step needs a string, but target system t (custom) gives a *core_test.client`,
-		`change lost: change "lost": target system "tt" is not configured; there is t`,
+		`change lost: change "lost": target system "tt" is not configured; did you mean "t"?`,
 		`change none: change "none" names no target system`,
 		`change odd: change "odd": recovery strategy "PERHAPS" is neither MANUAL_INTERVENTION nor ALWAYS_RETRY`,
 		`change odd: change "odd": timeout must not be negative`,
