@@ -6,6 +6,7 @@ package memstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -52,6 +53,11 @@ func (s *Store) Load(ctx context.Context, name string) (core.Snapshot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.get(name)
+	for id, r := range l.records {
+		if !r.State.Known() {
+			return core.Snapshot{}, &core.StoreError{Kind: core.StoreCorrupt, Store: "in memory", Err: fmt.Errorf("change %s has the unknown state %q", id, r.State)}
+		}
+	}
 	return core.Snapshot{Head: l.head, Records: maps.Clone(l.records)}, nil
 }
 
