@@ -22,6 +22,26 @@ func (c *command) issueCommand() *cobra.Command {
 	return groupOnly(cmd)
 }
 
+// issuePlan is the plan of the issue commands. Whoever is called at night must be
+// able to read them also when a change file has a fault: then from the ledger
+// alone, which knows every unfinished change.
+func (c *command) issuePlan(ctx context.Context) (*plan.Plan, core.Snapshot, error) {
+	p, snap, err := c.makePlan(ctx, &selectFlags{})
+	var faulty *core.ValidationError
+	if !errors.As(err, &faulty) || c.app == nil || c.app.Store != nil {
+		return p, snap, err
+	}
+	c.warn("the change files have faults (see flamingock validate): what follows is from the ledger alone")
+	if err := c.app.OpenStore(ctx, true); err != nil {
+		return nil, snap, err
+	}
+	r, err := c.app.Runner()
+	if err != nil {
+		return nil, snap, err
+	}
+	return r.Plan(ctx, plan.Selection{})
+}
+
 // issueData is one issue, or a change that another execution is running.
 type issueData struct {
 	ChangeID string           `json:"changeId"`
@@ -138,7 +158,7 @@ func (c *command) issueListCommand() *cobra.Command {
 		RunE: c.do("issue list", func(ctx context.Context, _ []string) error {
 			ctx, cancel := c.stoppable(ctx)
 			defer cancel()
-			p, snap, err := c.makePlan(ctx, &selectFlags{})
+			p, snap, err := c.issuePlan(ctx)
 			if err != nil {
 				return err
 			}
@@ -176,7 +196,7 @@ func (c *command) issueGetCommand() *cobra.Command {
 		RunE: c.do("issue get", func(ctx context.Context, args []string) error {
 			ctx, cancel := c.stoppable(ctx)
 			defer cancel()
-			p, snap, err := c.makePlan(ctx, &selectFlags{})
+			p, snap, err := c.issuePlan(ctx)
 			if err != nil {
 				return err
 			}
