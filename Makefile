@@ -67,7 +67,7 @@ fuzz: ## Run every fuzz target for FUZZTIME=20s.
 	done
 
 .PHONY: bench
-bench: ## Measure against goose and the limits we set ourselves (minutes). BENCHFLAGS=-n=1
+bench: ## Measure against goose and the limits we set ourselves (minutes). BENCHFLAGS='-n 1 -postgres URI'
 	go test -run '^$$' -bench . -benchmem ./core/plan
 	cd bench && go run ./cmd/bench -root .. -dir $(CACHE)/bench $(BENCHFLAGS)
 

@@ -24,6 +24,8 @@ type options struct {
 	strict, keep    bool
 	// flamingock and goose are the binaries.
 	flamingock, goose string
+	// postgres is an administrator's URI; empty: no PostgreSQL rows.
+	postgres, postgresUp string
 }
 
 func main() {
@@ -32,6 +34,7 @@ func main() {
 	flag.StringVar(&o.dir, "dir", os.TempDir(), "where to work: a `directory` on a real disk")
 	flag.StringVar(&o.kind, "kind", "insert", "what a change does: insert a row, or create a table")
 	flag.StringVar(&o.flamingock, "flamingock", "", "measure this `binary`; empty: build it from -root")
+	flag.StringVar(&o.postgres, "postgres", os.Getenv("FLAMINGOCK_TEST_POSTGRES_URI"), "also measure on the PostgreSQL server with this administrator's `URI`")
 	flag.IntVar(&o.changes, "changes", 1000, "how many changes")
 	flag.IntVar(&o.runs, "n", 5, "how many runs; medians are printed")
 	flag.BoolVar(&o.strict, "strict", false, "exit with 1 when a limit is missed")
@@ -62,6 +65,13 @@ func bench(ctx context.Context, o *options) (missed int, err error) {
 	rows, err := measure(ctx, o)
 	if err != nil {
 		return 0, err
+	}
+	if o.postgres != "" {
+		more, err := postgresRows(ctx, o)
+		if err != nil {
+			return 0, err
+		}
+		rows = append(rows, more...)
 	}
 	if err := printHeading(ctx, os.Stdout, o); err != nil {
 		return 0, err

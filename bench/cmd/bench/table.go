@@ -42,7 +42,7 @@ func (r row) ratio() float64 { return float64(r.ours.wall()) / float64(r.theirs.
 
 // printTable prints the rows and returns how many missed their limits.
 func printTable(w io.Writer, rows []row) (missed int) {
-	fmt.Fprintln(w, "| run | flamingock | goose | ratio | limit | | CPU | peak RSS |")
+	fmt.Fprintln(w, "| run | flamingock | beside it (goose, unless said) | ratio | limit | | CPU | peak RSS |")
 	fmt.Fprintln(w, "| --- | --- | --- | --- | --- | --- | --- | --- |")
 	for _, r := range rows {
 		ratio, goose, cpu, rss := "", "", millis(r.ours.cpu()), mebi(r.ours.rss())
