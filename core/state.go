@@ -38,6 +38,12 @@ func (s State) Known() bool {
 // IsApplied reports whether the change counts as done.
 func (s State) IsApplied() bool { return s == StateApplied || s == StateManualMarkedApplied }
 
+// IsUnfinished reports whether the last attempt failed or has no recorded end, so
+// that a person's word about it can be needed.
+func (s State) IsUnfinished() bool {
+	return s == StateStarted || s == StateFailed || s == StateRollbackFailed
+}
+
 // TxType says how a change is tied to a transaction of its target system.
 type TxType string
 

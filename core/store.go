@@ -46,6 +46,16 @@ type Presence interface {
 	Gone(ctx context.Context, owner string) (bool, error)
 }
 
+// HolderGone asks a store whether the holder of the lease is known to be dead.
+// Stores that cannot tell, and heads that nobody holds, give false.
+func HolderGone(ctx context.Context, store AuditStore, h Head) (bool, error) {
+	p, ok := store.(Presence)
+	if !ok || !h.Held() || h.Owner == "" {
+		return false, nil
+	}
+	return p.Gone(ctx, h.Owner)
+}
+
 // Lease is the right to write to a ledger. Token guards every write of its
 // holder: it grows with every acquisition and never goes back.
 type Lease struct {

@@ -26,7 +26,7 @@ func Validate(stages []Stage, targets map[string]Target, broken ...string) error
 		v.changes(&stages[i])
 		for _, d := range stages[i].DependsOn {
 			if !names[d] {
-				v.add(stageWhere(&stages[i]), "dependsOn names stage %q, which does not exist%s", d, didYouMean(d, keys(names)))
+				v.add(stageWhere(&stages[i]), "dependsOn names stage %q, which does not exist%s", d, DidYouMean(d, keys(names)))
 			}
 		}
 	}
@@ -143,7 +143,7 @@ func (v *validation) work(c *Change) {
 	}
 	t, ok := v.targets[c.TargetSystem]
 	if !ok {
-		v.add(where, "change %q: target system %q is not configured%s", c.ID, c.TargetSystem, didYouMean(c.TargetSystem, keys(v.targets)))
+		v.add(where, "change %q: target system %q is not configured%s", c.ID, c.TargetSystem, DidYouMean(c.TargetSystem, keys(v.targets)))
 		return
 	}
 	if t == nil {
@@ -264,8 +264,9 @@ func keys[V any](m map[string]V) []string {
 	return out
 }
 
-// didYouMean suggests the nearest of the known names, or lists them.
-func didYouMean(got string, known []string) string {
+// DidYouMean returns the end of a message about the unknown name got: the nearest
+// of the known names, or a list of them. It begins with "; " or is empty.
+func DidYouMean(got string, known []string) string {
 	if len(got) > maxID {
 		return ""
 	}

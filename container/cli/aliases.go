@@ -50,8 +50,6 @@ func (c *command) auditFixCommand() *cobra.Command {
 	cmd.Flags().StringVarP(&resolutionName, "resolution", "r", "", "APPLIED or ROLLED_BACK (required)")
 	cmd.Flags().StringVar(&reason, "reason", "audit fix", "what you found and did; it is recorded")
 	cmd.RunE = c.do("audit fix", func(ctx context.Context, _ []string) error {
-		ctx, cancel := c.stoppable(ctx)
-		defer cancel()
 		if id == "" {
 			return &core.UsageError{Reason: "--change-id is required", Next: "see the issues with: " + c.name() + " issue list"}
 		}

@@ -62,7 +62,7 @@ holds the lock. The first SIGINT or SIGTERM stops it in good order, the second a
 	sel.add(cmd)
 	cmd.Flags().StringVar(&lockWait, "lock-wait", "", "how long to wait for the lock, such as 30s; 0s: not at all (default lock.wait)")
 	cmd.Flags().StringVar(&timeout, "timeout", "", "stop in good order before this `time` has passed, such as 5m")
-	cmd.RunE = c.do("apply", func(ctx context.Context, _ []string) error {
+	cmd.RunE = c.doGracefully("apply", func(ctx context.Context, _ []string) error {
 		sel.config(c)
 		if lockWait != "" {
 			if d, err := time.ParseDuration(lockWait); err != nil || d < 0 {

@@ -39,8 +39,6 @@ func (c *command) auditCommand() *cobra.Command {
 	list.Flags().Uint64Var(&f.after, "after", 0, "with --history: only entries after this `seq`, to read on where next points")
 	list.Flags().IntVar(&f.limit, "limit", defaultLimit, "with --history: at most this many entries; 0: all, however much memory that takes")
 	list.RunE = c.do("audit list", func(ctx context.Context, _ []string) error {
-		ctx, cancel := c.stoppable(ctx)
-		defer cancel()
 		keep, err := f.filter()
 		if err != nil {
 			return err

@@ -186,9 +186,19 @@ or target system unavailable; 70 a change failed; 75 locked, or stopped in time:
 	return groupOnly(root)
 }
 
-// do wraps a command's function: it checks the global flags, notes the operation
-// and closes what was opened.
+// do wraps the function of a command that ends when the process is asked to stop:
+// it has nothing to bring to a good end.
 func (c *command) do(operation string, f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
+	return c.doGracefully(operation, func(ctx context.Context, args []string) error {
+		ctx, cancel := c.stoppable(ctx)
+		defer cancel()
+		return f(ctx, args)
+	})
+}
+
+// doGracefully wraps a command's function: it checks the global flags, notes the
+// operation and closes what was opened. The function itself heeds Stop.
+func (c *command) doGracefully(operation string, f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		c.started, c.operation = true, operation
 		if err := c.checkGlobal(cmd); err != nil {
@@ -274,8 +284,7 @@ func (c *command) openRunner(ctx context.Context, readOnly bool, events func(run
 	return c.app.Runner()
 }
 
-// stoppable returns a context that ends when the process is asked to stop: for
-// commands that have nothing to bring to a good end.
+// stoppable returns a context that ends when the process is asked to stop.
 func (c *command) stoppable(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	if c.proc.Stop != nil {

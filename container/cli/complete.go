@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flamingock/flamingock-go/core"
-	"github.com/flamingock/flamingock-go/core/run"
 	"github.com/flamingock/flamingock-go/internal/app"
 )
 
@@ -181,7 +180,7 @@ func (c *command) completeFlags(root *cobra.Command) {
 	fixed := func(values ...string) cobra.CompletionFunc {
 		return cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
 	}
-	issues := c.completes(recordedChanges(run.NeedsPerson))
+	issues := c.completes(recordedChanges(func(rec core.Record) bool { return rec.State.IsUnfinished() }))
 	stages, to := c.completes(c.stageNames), c.completes(pendingChanges)
 	byFlag := map[string]cobra.CompletionFunc{
 		"stage": stages, "to": to, "target": c.completes(targetIDs), "template": c.completes(c.templateNames),

@@ -14,8 +14,6 @@ func (c *command) driftCommand() *cobra.Command {
 	list := &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List applied changes that were edited or are gone, and new ones that come too late", Args: noArgs,
 		RunE: c.do("drift list", func(ctx context.Context, _ []string) error {
-			ctx, cancel := c.stoppable(ctx)
-			defer cancel()
 			p, _, err := c.makePlan(ctx, &selectFlags{})
 			if err != nil {
 				return err
@@ -46,8 +44,6 @@ func (c *command) driftCommand() *cobra.Command {
 	}
 	accept.Flags().StringVar(&reason, "reason", "", "why the edit is right; it is recorded (required)")
 	accept.RunE = c.do("drift accept", func(ctx context.Context, args []string) error {
-		ctx, cancel := c.stoppable(ctx)
-		defer cancel()
 		r, err := c.openRunner(ctx, false, nil)
 		if err != nil {
 			return err
@@ -87,8 +83,6 @@ system that had them before Flamingock came. What the profiles filter out is lef
 	cmd.Flags().StringVar(&reason, "reason", "", "why they count as applied; it is recorded (required)")
 	cmd.Flags().StringVar(&to, "to", "", "only up to and including the change with this `id`")
 	cmd.RunE = c.do("baseline", func(ctx context.Context, _ []string) error {
-		ctx, cancel := c.stoppable(ctx)
-		defer cancel()
 		r, err := c.openRunner(ctx, false, nil)
 		if err != nil {
 			return err

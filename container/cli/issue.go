@@ -42,6 +42,16 @@ func (c *command) issuePlan(ctx context.Context) (*plan.Plan, core.Snapshot, err
 	return r.Plan(ctx, plan.Selection{})
 }
 
+// readIssues is what the issue commands begin with.
+func (c *command) readIssues(ctx context.Context) (*plan.Plan, core.Snapshot, []issueData, error) {
+	p, snap, err := c.issuePlan(ctx)
+	if err != nil {
+		return nil, snap, nil, err
+	}
+	issues, err := c.issues(ctx, p, snap)
+	return p, snap, issues, err
+}
+
 // issueData is one issue, or a change that another execution is running.
 type issueData struct {
 	ChangeID string           `json:"changeId"`
@@ -156,13 +166,7 @@ func (c *command) issueListCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List the changes that wait for a person", Args: noArgs,
 		RunE: c.do("issue list", func(ctx context.Context, _ []string) error {
-			ctx, cancel := c.stoppable(ctx)
-			defer cancel()
-			p, snap, err := c.issuePlan(ctx)
-			if err != nil {
-				return err
-			}
-			issues, err := c.issues(ctx, p, snap)
+			_, _, issues, err := c.readIssues(ctx)
 			if err != nil {
 				return err
 			}
@@ -194,13 +198,7 @@ func (c *command) issueGetCommand() *cobra.Command {
 		Use: "get [ID]", Aliases: []string{"describe"}, Short: "Say what happened to a change, what is known of it, and what to do; without ID: the first issue",
 		Args: atMostOne,
 		RunE: c.do("issue get", func(ctx context.Context, args []string) error {
-			ctx, cancel := c.stoppable(ctx)
-			defer cancel()
-			p, snap, err := c.issuePlan(ctx)
-			if err != nil {
-				return err
-			}
-			issues, err := c.issues(ctx, p, snap)
+			p, snap, issues, err := c.readIssues(ctx)
 			if err != nil {
 				return err
 			}
@@ -377,8 +375,6 @@ system, that is asked first, and an answer that it contradicts is refused unless
 	cmd.Flags().Uint64Var(&seq, "seq", 0, "the entry that you saw: refused if there is a newer one")
 	cmd.Flags().BoolVar(&force, "force", false, "also against the marker, or when the target system cannot be asked")
 	cmd.RunE = c.do("issue resolve", func(ctx context.Context, args []string) error {
-		ctx, cancel := c.stoppable(ctx)
-		defer cancel()
 		state, err := resolution(as)
 		if err != nil {
 			return err
@@ -413,7 +409,7 @@ func (c *command) resolve(ctx context.Context, res run.Resolution) error {
 	if err != nil {
 		return err
 	}
-	if rec, ok := snap.Records[res.ChangeID]; ok && run.NeedsPerson(rec) && res.Reason != "" {
+	if rec, ok := snap.Records[res.ChangeID]; ok && rec.State.IsUnfinished() && res.Reason != "" {
 		if res.Seq == 0 {
 			res.Seq = rec.Seq
 		}

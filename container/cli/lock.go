@@ -48,8 +48,6 @@ under way cannot be recalled.`,
 	}
 	release.Flags().StringVar(&reason, "reason", "", "why; it is recorded (required)")
 	release.RunE = c.do("lock release", func(ctx context.Context, args []string) error {
-		ctx, cancel := c.stoppable(ctx)
-		defer cancel()
 		token, err := strconv.ParseUint(args[0], 10, 64)
 		if err != nil {
 			return &core.UsageError{Reason: fmt.Sprintf("%q is not a token", args[0]), Next: "see it with: " + c.name() + " lock show"}
@@ -163,10 +161,6 @@ func printLock(out *printer, h core.Head, gone bool) {
 // holderGone asks the audit store whether the holder's process is known to have
 // ended. Stores that cannot tell, and free locks, give false.
 func (c *command) holderGone(ctx context.Context, h core.Head) bool {
-	p, ok := c.app.Store.(core.Presence)
-	if !ok || !h.Held() || h.Owner == "" {
-		return false
-	}
-	gone, err := p.Gone(ctx, h.Owner)
+	gone, err := core.HolderGone(ctx, c.app.Store, h)
 	return err == nil && gone
 }

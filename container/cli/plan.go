@@ -19,8 +19,6 @@ func (c *command) planCommand() *cobra.Command {
 	}
 	sel.add(cmd)
 	cmd.RunE = c.do("plan", func(ctx context.Context, _ []string) error {
-		ctx, cancel := c.stoppable(ctx)
-		defer cancel()
 		sel.config(c)
 		p, snap, err := c.makePlan(ctx, &sel)
 		if err != nil {

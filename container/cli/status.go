@@ -21,8 +21,6 @@ func (c *command) statusCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 80 when changes are pending, 79 for issues, 65 for drift")
 	cmd.RunE = c.do("status", func(ctx context.Context, _ []string) error {
-		ctx, cancel := c.stoppable(ctx)
-		defer cancel()
 		p, snap, err := c.makePlan(ctx, &sel)
 		if err != nil {
 			return err
@@ -51,8 +49,6 @@ func (c *command) validateCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&applied, "applied", false, "also read the ledger, and fail when changes are pending (80), wait for a person (79) or have drifted (65)")
 	cmd.RunE = c.do("validate", func(ctx context.Context, _ []string) error {
-		ctx, cancel := c.stoppable(ctx)
-		defer cancel()
 		if err := c.configure(nil); err != nil {
 			return err
 		}

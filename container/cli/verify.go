@@ -19,8 +19,6 @@ entry's. It names the first bad entry. What it cannot see is a history whose end
 together with the head and the states.`,
 		Args: noArgs,
 		RunE: c.do("audit verify", func(ctx context.Context, _ []string) error {
-			ctx, cancel := c.stoppable(ctx)
-			defer cancel()
 			snap, err := c.loadHead(ctx, true)
 			if err != nil {
 				return err

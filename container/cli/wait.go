@@ -25,8 +25,6 @@ and with 80 when the time is over.`,
 	}
 	cmd.Flags().StringVar(&timeout, "timeout", "", "give up after this `time`, such as 10m (default: never)")
 	cmd.RunE = c.do("wait", func(ctx context.Context, _ []string) error {
-		ctx, cancel := c.stoppable(ctx)
-		defer cancel()
 		var over <-chan time.Time
 		if timeout != "" {
 			d, err := time.ParseDuration(timeout)

@@ -59,16 +59,9 @@ func findDrift(in *Input, p *Plan) []core.Drift {
 func lostIssues(in *Input, known map[string]bool) []core.Issue {
 	var out []core.Issue
 	for id, r := range in.Snapshot.Records {
-		switch r.State {
-		case core.StateFailed, core.StateRollbackFailed:
-		case core.StateStarted:
-			if in.Held {
-				continue // another execution, with newer code, is at work on it
-			}
-		case core.StateNone, core.StateApplied, core.StateRolledBack, core.StateManualMarkedApplied, core.StateManualMarkedRolledBack:
-			continue
-		}
-		if !known[id] {
+		// STARTED under a held lease: another execution, with newer code, is at work.
+		running := in.Held && r.State == core.StateStarted
+		if !known[id] && r.State.IsUnfinished() && !running {
 			out = append(out, core.Issue{ChangeID: id, Stage: r.Stage, State: r.State, Reason: "it is unfinished in the ledger and no longer in the code"})
 		}
 	}

@@ -105,14 +105,8 @@ func (r *Runner) obtain(ctx context.Context, exec string, stop <-chan struct{}, 
 // dead reports whether the holder may be taken over: its process is proven dead,
 // or it gave no sign of life for its whole lease on this machine's clock.
 func (r *Runner) dead(ctx context.Context, head core.Head, w watch) (bool, error) {
-	if p, ok := r.o.Store.(core.Presence); ok && head.Owner != "" {
-		gone, err := p.Gone(ctx, head.Owner)
-		if err != nil {
-			return false, wrapStore(err)
-		}
-		if gone {
-			return true, nil
-		}
+	if gone, err := core.HolderGone(ctx, r.o.Store, head); err != nil || gone {
+		return gone, wrapStore(err)
 	}
 	return r.o.Now().Sub(w.from) >= head.Lease, nil
 }

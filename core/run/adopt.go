@@ -122,25 +122,21 @@ func (r *Runner) acceptEntry(exec string, s core.Snapshot, changeID, reason stri
 	none := func(why string) (core.Entry, error) {
 		return core.Entry{}, &core.UsageError{Reason: fmt.Sprintf("change %s has no edit to accept: %s", changeID, why), Next: "see the drift with: flamingock drift list"}
 	}
-	for i := range r.o.Stages {
-		cs := r.o.Stages[i].Changes
-		j := slices.IndexFunc(cs, func(c core.Change) bool { return c.ID == changeID })
-		if j < 0 {
-			continue
-		}
-		rec, ok := s.Records[changeID]
-		switch {
-		case !ok:
-			return none("it is not applied yet")
-		case !rec.State.IsApplied():
-			return none("it is " + string(rec.State))
-		case rec.Checksum == cs[j].Fingerprint():
-			return none("it is as it was applied")
-		}
-		e := r.entryFor(exec, rec.Stage, &cs[j], rec, rec.TxType)
-		e.State, e.Operation, e.Reason, e.EndedAt = rec.State, core.OpAccept, reason, e.StartedAt
-		e.TargetSystem = rec.TargetSystem // where it was applied
-		return e, nil
+	c := r.change(changeID)
+	if c == nil {
+		return none("it is not in the code")
 	}
-	return none("it is not in the code")
+	rec, ok := s.Records[changeID]
+	switch {
+	case !ok:
+		return none("it is not applied yet")
+	case !rec.State.IsApplied():
+		return none("it is " + string(rec.State))
+	case rec.Checksum == c.Fingerprint():
+		return none("it is as it was applied")
+	}
+	e := r.entryFor(exec, rec.Stage, c, rec, rec.TxType)
+	e.State, e.Operation, e.Reason, e.EndedAt = rec.State, core.OpAccept, reason, e.StartedAt
+	e.TargetSystem = rec.TargetSystem // where it was applied
+	return e, nil
 }

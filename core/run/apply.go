@@ -49,7 +49,7 @@ func (r *Runner) Apply(ctx context.Context, o ApplyOptions) (*Report, error) {
 		rep = x.done.report(x.plan, x.stopped, err)
 		rep.Drift = x.plan.Warned(r.o.Drift)
 	}
-	if x.held {
+	if x.h != nil {
 		rep.ExecutionID = x.id
 	}
 	rep.StartedAt, rep.Duration = started.UTC().Round(0), elapsed(started, r.o.Now())
@@ -67,7 +67,6 @@ type execution struct {
 	// whileHeld: the plan was made while another execution held the lease.
 	whileHeld bool
 	done      done
-	held      bool
 	h         *holding
 	token     uint64
 	settled   map[string]plan.Verdict
@@ -99,7 +98,7 @@ func (x *execution) run(ctx context.Context) error {
 	if err != nil || h == nil {
 		return err
 	}
-	x.held, x.h, x.token = true, h, h.lease.Token
+	x.h, x.token = h, h.lease.Token
 	// Also when a target system's client panics: who no longer works must not go
 	// on renewing.
 	defer h.close()
@@ -230,7 +229,6 @@ func (x *execution) work(ctx context.Context) error {
 	case !errors.Is(err, core.ErrLeaseLost):
 		err = errors.Join(err, core.ErrLeaseLost)
 	}
-	x.done.incomplete = err != nil
 	x.forgetMarkers(ctx)
 	return err
 }
@@ -251,7 +249,7 @@ func (x *execution) begin(ctx context.Context) (*plan.Stage, *plan.Change, error
 	if err := x.settleAll(ctx); err != nil {
 		return nil, nil, err
 	}
-	x.total = x.countApply()
+	x.total = x.plan.Counts.Apply
 	st, c := x.next()
 	if len(x.h.written) > 0 {
 		x.note(x.h.written)
@@ -309,17 +307,4 @@ func (x *execution) record(ctx context.Context, entries []core.Entry, release bo
 	}
 	x.note(entries)
 	return nil
-}
-
-func (x *execution) countApply() int {
-	n := 0
-	for i := range x.plan.Stages {
-		st := &x.plan.Stages[i]
-		for j := range st.Changes {
-			if c := &st.Changes[j]; st.Runs() && c.Decision == plan.Apply && !c.Beyond {
-				n++
-			}
-		}
-	}
-	return n
 }

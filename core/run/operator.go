@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/core/plan"
@@ -17,16 +16,12 @@ func (r *Runner) Plan(ctx context.Context, sel plan.Selection) (*plan.Plan, core
 	if err != nil {
 		return nil, s, wrapStore(err)
 	}
-	held := s.Head.Held()
-	if p, ok := r.o.Store.(core.Presence); ok && held && s.Head.Owner != "" {
-		gone, err := p.Gone(ctx, s.Head.Owner)
-		if err != nil {
-			return nil, s, wrapStore(err)
-		}
-		held = !gone
+	gone, err := core.HolderGone(ctx, r.o.Store, s.Head)
+	if err != nil {
+		return nil, s, wrapStore(err)
 	}
 	p, err := plan.Build(plan.Input{
-		Ledger: r.o.Ledger, Stages: r.o.Stages, Targets: r.o.Targets, Snapshot: s, Held: held, Select: sel,
+		Ledger: r.o.Ledger, Stages: r.o.Stages, Targets: r.o.Targets, Snapshot: s, Held: s.Head.Held() && !gone, Select: sel,
 	})
 	return p, s, err
 }
@@ -116,7 +111,7 @@ func (r *Runner) find(res Resolution, s core.Snapshot) (core.Record, error) {
 	switch {
 	case !ok:
 		return rec, &core.UsageError{Reason: fmt.Sprintf("ledger %s has no entry of a change %q", ledger, res.ChangeID), Next: "see the changes with: flamingock audit list"}
-	case !NeedsPerson(rec) && !r.spent(rec):
+	case !rec.State.IsUnfinished() && !r.spent(rec):
 		return rec, &core.UsageError{Reason: fmt.Sprintf("change %s has no issue: it is %s", res.ChangeID, rec.State), Next: "see the issues with: flamingock issue list"}
 	case res.Seq != 0 && rec.Seq != res.Seq:
 		return rec, &core.UsageError{
@@ -127,28 +122,23 @@ func (r *Runner) find(res Resolution, s core.Snapshot) (core.Record, error) {
 	return rec, nil
 }
 
-// NeedsPerson reports whether a change in this state can be resolved by a
-// person's word: its last attempt failed, or has no recorded end.
-func NeedsPerson(rec core.Record) bool {
-	switch rec.State {
-	case core.StateStarted, core.StateFailed, core.StateRollbackFailed:
-		return true
-	case core.StateNone, core.StateApplied, core.StateRolledBack, core.StateManualMarkedApplied, core.StateManualMarkedRolledBack:
-	}
-	return false
-}
-
 // spent reports whether the change was rolled back, but may not be started again
 // without a person's word because of its maxAttempts.
 func (r *Runner) spent(rec core.Record) bool {
+	c := r.change(rec.ChangeID)
+	return c != nil && rec.State == core.StateRolledBack && c.MaxAttempts > 0 && rec.Attempt >= c.MaxAttempts
+}
+
+// change returns the change of this id; nil when the code does not have it.
+func (r *Runner) change(id string) *core.Change {
 	for i := range r.o.Stages {
 		for j := range r.o.Stages[i].Changes {
-			if c := &r.o.Stages[i].Changes[j]; c.ID == rec.ChangeID {
-				return rec.State == core.StateRolledBack && c.MaxAttempts > 0 && rec.Attempt >= c.MaxAttempts
+			if c := &r.o.Stages[i].Changes[j]; c.ID == id {
+				return c
 			}
 		}
 	}
-	return false
+	return nil
 }
 
 // hasMarker reports whether a marker in the target system tells what happened.
@@ -219,16 +209,13 @@ func (r *Runner) resolveEntry(exec string, res Resolution, rec core.Record) core
 		Checksum: rec.Checksum, Attempt: rec.Attempt, Reason: res.Reason,
 	}, exec)
 	e.EndedAt = e.StartedAt
-	for i := range r.o.Stages {
-		cs := r.o.Stages[i].Changes
-		if j := slices.IndexFunc(cs, func(c core.Change) bool { return c.ID == rec.ChangeID }); j >= 0 {
-			e.SourceFile, e.Definition = cs[j].Source.File, cs[j].Definition()
-			if cs[j].Author != "" {
-				e.Author = cs[j].Author
-			}
-			if res.As == core.StateManualMarkedApplied {
-				e.Checksum = cs[j].Fingerprint() // what the person vouches for is today's change
-			}
+	if c := r.change(rec.ChangeID); c != nil {
+		e.SourceFile, e.Definition = c.Source.File, c.Definition()
+		if c.Author != "" {
+			e.Author = c.Author
+		}
+		if res.As == core.StateManualMarkedApplied {
+			e.Checksum = c.Fingerprint() // what the person vouches for is today's change
 		}
 	}
 	return e

@@ -82,8 +82,7 @@ type ChangeReport struct {
 
 // done collects results by change id while a run goes on.
 type done struct {
-	changes    map[string]ChangeReport
-	incomplete bool
+	changes map[string]ChangeReport
 }
 
 func (d *done) set(c ChangeReport) { d.changes[c.ChangeID] = c }
@@ -117,7 +116,7 @@ func (d *done) report(p *plan.Plan, stopped func(stage string) bool, err error) 
 		}
 		work = work || applied > 0
 		sr.Status, sr.Reason = stageStatus(st, waits, applied, failed, unreached)
-		if failed > 0 && d.incomplete && core.CodeOf(err).Exit() == core.CodeInterrupted.Exit() {
+		if failed > 0 && core.CodeOf(err).Exit() == core.CodeInterrupted.Exit() {
 			sr.Status = StageIncomplete
 		}
 		rep.Stages = append(rep.Stages, sr)
