@@ -112,14 +112,21 @@ var Rules = Table{
 			Why:      "a conformance suite knows the core and test libraries, never an adapter",
 		},
 		{
+			Packages: []string{"dynamo/javaedition/javatest"},
+			Own:      []string{"core"},
+			Third:    []string{awsSDK},
+			ForTests: true,
+			Why:      "the maker of the Java edition's tables for tests knows core and the AWS SDK",
+		},
+		{
 			Packages: []string{"dynamo/..."},
 			Own:      []string{"core", "internal/awsclient"},
-			Third:    []string{awsSDK, awsSmithy},
-			Why:      "the audit store on DynamoDB knows core and the AWS SDK",
+			Third:    []string{awsSDK, awsSmithy, backoff},
+			Why:      "the audit store on DynamoDB knows core, the AWS SDK and a back-off",
 		},
 		{
 			Packages: []string{"targets/all", "targets/aws"},
-			Own:      []string{"core", "targets/*"},
+			Own:      []string{"core", "targets/*", "targets/postgres/rdsauth"},
 			Why:      "a list names target systems and does nothing else",
 		},
 		{
@@ -146,7 +153,7 @@ var Rules = Table{
 		},
 		{
 			Packages: []string{"internal/app/..."},
-			Own:      []string{"core", "core/plan", "core/run", "core/template", "core/config", "core/filestore", "dynamo", "internal/awsclient"},
+			Own:      []string{"core", "core/plan", "core/run", "core/template", "core/config", "core/filestore", "dynamo", "dynamo/javaedition", "internal/awsclient"},
 			Third:    []string{"go.opentelemetry.io/..."},
 			Why:      "the wiring gets its target systems from the Program; it must not choose them",
 		},
@@ -181,6 +188,12 @@ var Rules = Table{
 			Third:    []string{"github.com/jackc/pgx/..."},
 			ForTests: true,
 			Why:      "the maker of PostgreSQL servers for tests knows the driver",
+		},
+		{
+			Packages: []string{"internal/awstest"},
+			Third:    []string{awsSDK},
+			ForTests: true,
+			Why:      "the finder of AWS simulators for tests knows the SDK's configuration",
 		},
 		{
 			Packages: []string{"localstack-tests/..."},
@@ -218,6 +231,11 @@ var Rules = Table{
 			Except: []string{"targets/all", "targets/aws"},
 			Never:  []string{"core/run", "core/filestore/...", "dynamo/...", "internal/app/...", "container/...", "lambda/..."},
 			Why:    "a target system does not know who runs it, nor where history is kept",
+		},
+		{
+			From:  []string{"targets/postgres"},
+			Never: []string{awsSDK, awsSmithy, "internal/awsclient"},
+			Why:   "it brings its driver only; targets/postgres/rdsauth is for those who want IAM tokens",
 		},
 		{
 			From:  []string{"dynamo/..."},

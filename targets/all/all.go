@@ -5,13 +5,14 @@ package all
 import (
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/targets/postgres"
+	"github.com/flamingock/flamingock-go/targets/postgres/rdsauth"
 	"github.com/flamingock/flamingock-go/targets/sqlite"
 )
 
 // Types returns all target types, by name.
 func Types() []core.TargetType {
 	return []core.TargetType{
-		postgres.Type(),
+		postgres.Type(postgres.WithTokens(rdsauth.New())),
 		sqlite.Type(),
 	}
 }

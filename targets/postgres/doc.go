@@ -21,12 +21,19 @@
 //     not hide them. Do not add a schema with such tables of its own in front of the
 //     one that is in use: markers would be overlooked.
 //   - Ping changes nothing, and names the right that is missing.
+//   - With iamAuth, each new connection asks the [TokenSource] for a token, sends it
+//     over TLS only, and keeps it out of errors. One that runs out does not end the
+//     connection that it was used for.
 //
 // # What is not guaranteed
 //
 //   - A NON_TX statement whose connection is lost may still be at work on the server.
 //     It is reported with an unknown outcome. See the comments of CREATE INDEX
 //     CONCURRENTLY in this package for what the catalogue can answer.
+//   - iamAuth takes one host: a token is good for one address. On RDS that must be
+//     the instance's or cluster's own endpoint, no other name for it.
+//   - sslmode=require encrypts a token, but does not ask who the server is. Use
+//     verify-full, with the certificates of Amazon RDS in sslrootcert.
 //   - A pooler must keep one server connection for each of ours: session mode.
 //   - Two dollar signs before a brace escape a reference in change files: write
 //     $$ ${env:X} $$, with spaces, for a dollar-quoted text that holds only one.

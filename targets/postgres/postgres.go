@@ -25,8 +25,15 @@ const TypeName = "postgres"
 // sslcert and sslkey, which may hold any characters. With either: searchPath. All
 // may hold references. What they leave out comes from the environment variables
 // that libpq reads, such as PGHOST.
-func Type() core.TargetType {
-	return core.TargetType{Name: TypeName, New: fromSettings, Templates: sqltarget.Templates(Dialect())}
+//
+// iamAuth: true takes a token in place of a password, made anew for each
+// connection; see [WithTokens]. region, profile and roleArn say how it is made.
+func Type(opts ...Option) core.TargetType {
+	var t targetType
+	for _, set := range opts {
+		set(&t)
+	}
+	return core.TargetType{Name: TypeName, New: t.fromSettings, Templates: sqltarget.Templates(Dialect())}
 }
 
 // New makes a target of a database that the caller opened with pgx's stdlib
@@ -41,12 +48,15 @@ func New(id string, db *sql.DB) *sqltarget.Target {
 	})
 }
 
-func fromSettings(id string, s core.Settings) (core.Target, error) {
+func (t targetType) fromSettings(id string, s core.Settings) (core.Target, error) {
 	var c settings
 	if err := s.Decode(&c); err != nil {
 		return nil, err
 	}
 	if err := c.check(id); err != nil {
+		return nil, err
+	}
+	if err := c.checkTokens(id, t.tokens); err != nil {
 		return nil, err
 	}
 	return sqltarget.New(sqltarget.Config{
@@ -56,7 +66,17 @@ func fromSettings(id string, s core.Settings) (core.Target, error) {
 			if err != nil {
 				return nil, err
 			}
-			return sql.OpenDB(connector{stdlib.GetConnector(*config)}), nil
+			if !c.IAMAuth {
+				return sql.OpenDB(connector{Connector: stdlib.GetConnector(*config)}), nil
+			}
+			login, err := c.login(ctx, id, s, config)
+			if err != nil {
+				return nil, err
+			}
+			return sql.OpenDB(connector{
+				stdlib.GetConnector(*config, stdlib.OptionBeforeConnect(beforeConnect(id, t.tokens, login))),
+				func(err error) error { return refusedToken(id, login, err) },
+			}), nil
 		},
 	}), nil
 }
@@ -90,7 +110,10 @@ func prepare(c *pgx.ConnConfig, dsn, searchPath string) {
 }
 
 // connector gives errors of connecting their meaning.
-type connector struct{ driver.Connector }
+type connector struct {
+	driver.Connector
+	refused func(error) error // what the server's refusal means; may be nil
+}
 
 // Connect connects. That the time for connecting is over is no end of the caller's
 // context, although pgx says it with the same error.
@@ -98,6 +121,9 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := c.Connector.Connect(ctx)
 	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 		return nil, &dialError{err.Error()}
+	}
+	if err != nil && c.refused != nil {
+		err = c.refused(err)
 	}
 	return conn, err
 }

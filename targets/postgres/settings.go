@@ -22,6 +22,11 @@ type settings struct {
 	SSLCert     string `yaml:"sslcert"`
 	SSLKey      string `yaml:"sslkey"`
 	SearchPath  string `yaml:"searchPath"`
+
+	IAMAuth bool   `yaml:"iamAuth"`
+	Region  string `yaml:"region"`
+	Profile string `yaml:"profile"`
+	RoleARN string `yaml:"roleArn"`
 }
 
 // part is one setting beside the DSN, by its keyword there.

@@ -18,7 +18,11 @@ func (s settings) Decode(into any) error {
 	left := len(s)
 	for i := range v.NumField() {
 		if value, ok := s[v.Type().Field(i).Tag.Get("yaml")]; ok {
-			v.Field(i).SetString(value)
+			if v.Field(i).Kind() == reflect.Bool {
+				v.Field(i).SetBool(value == "true")
+			} else {
+				v.Field(i).SetString(value)
+			}
 			left--
 		}
 	}

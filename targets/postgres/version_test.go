@@ -1,8 +1,12 @@
 package postgres
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/flamingock/flamingock-go/core"
 )
@@ -53,5 +57,31 @@ func TestParseIndex(t *testing.T) {
 		if got := concurrent(sql); got != want {
 			t.Errorf("%s: got %t, want %t", sql, got, want)
 		}
+	}
+}
+
+// On RDS, a role with rds_iam is asked for by PAM, whose refusals have the general
+// code of all logins.
+func TestRefusedToken(t *testing.T) {
+	l := Login{User: `o"dd`}
+	for _, tt := range []struct {
+		code, message string
+		ours          bool
+	}{
+		{"28P01", `password authentication failed for user "app"`, true},
+		{"28000", `PAM authentication failed for user "app"`, true},
+		{"28000", `role "app" is not permitted to log in`, false},
+		{"3D000", `database "d" does not exist`, false},
+	} {
+		err := refusedToken("db", l, fmt.Errorf("connect: %w", &pgconn.PgError{Severity: "FATAL", Code: tt.code, Message: tt.message}))
+		if got := core.CodeOf(err) == core.CodePermissionDenied; got != tt.ours || !strings.Contains(err.Error(), tt.message) {
+			t.Errorf("%s %s: got %v", tt.code, tt.message, err)
+		}
+		if tt.ours && !strings.Contains(err.Error(), `GRANT rds_iam TO "o""dd"`) {
+			t.Errorf("got %v, want the name quoted", err)
+		}
+	}
+	if err := errors.New("no answer"); refusedToken("db", l, err) != err { //nolint:errorlint // the same error is wanted
+		t.Error("an error that is not the server's was changed")
 	}
 }

@@ -1,0 +1,138 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/flamingock/flamingock-go/core"
+)
+
+// Login is what a token is asked for: one user at one address. Region, Profile and
+// RoleARN are the target's settings, and may be empty.
+type Login struct {
+	Host                     string
+	Port                     uint16
+	User                     string
+	Region, Profile, RoleARN string
+}
+
+// TokenSource makes passwords that are good for a few minutes, in place of one that
+// is kept. It is asked for each new connection, by several goroutines at a time. Its
+// errors reach people as they are when they have a code of their own, such as
+// *core.ConfigError; they must not hold the token.
+type TokenSource interface {
+	Token(ctx context.Context, l Login) (core.Secret, error)
+}
+
+// Option adds to the target type.
+type Option func(*targetType)
+
+type targetType struct{ tokens TokenSource }
+
+// WithTokens makes iamAuth possible: targets/postgres/rdsauth has the source for
+// Amazon RDS and Aurora. It is an option so that who needs none gets no AWS SDK.
+func WithTokens(s TokenSource) Option { return func(t *targetType) { t.tokens = s } }
+
+// checkTokens finds what is wrong with iamAuth in the configuration itself.
+func (c settings) checkTokens(id string, source TokenSource) error {
+	fault := func(reason, next string) error {
+		return &core.ConfigError{Key: "targetSystems." + id, Reason: reason, Next: next}
+	}
+	switch {
+	case !c.IAMAuth && (c.Region != "" || c.Profile != "" || c.RoleARN != ""):
+		return fault("has region, profile or roleArn without iamAuth", "add iamAuth: true, or take them away: they only say how tokens are made")
+	case !c.IAMAuth:
+		return nil
+	case source == nil:
+		return fault("iamAuth is not possible: this binary has no source of tokens", "use the flamingock binary, or compile one in: postgres.Type(postgres.WithTokens(rdsauth.New()))")
+	case c.Password != "":
+		return twoPasswords(id)
+	}
+	return nil
+}
+
+func twoPasswords(id string) error {
+	return &core.ConfigError{
+		Key: "targetSystems." + id, Reason: "has iamAuth and a password",
+		Next: "take the password away, or iamAuth; it may come from the dsn, from PGPASSWORD or from the password file",
+	}
+}
+
+// login returns what tokens are to be made for.
+func (c settings) login(ctx context.Context, id string, s core.Settings, config *pgx.ConnConfig) (Login, error) {
+	fault := func(reason, next string) (Login, error) {
+		return Login{}, &core.ConfigError{Key: "targetSystems." + id, Reason: reason, Next: next}
+	}
+	l := Login{Host: config.Host, Port: config.Port, User: config.User}
+	if config.Password != "" {
+		return Login{}, twoPasswords(id)
+	}
+	encrypted := config.TLSConfig != nil
+	for _, f := range config.Fallbacks {
+		if f.Host != l.Host || f.Port != l.Port {
+			return fault("iamAuth takes one host: a token is good for one address only", "name the writer endpoint of the cluster, which moves to the new primary by itself")
+		}
+		encrypted = encrypted && f.TLSConfig != nil
+	}
+	if !encrypted {
+		return fault("iamAuth needs TLS: a token is a password", "set sslmode=verify-full, and sslrootcert to the certificates of Amazon RDS (or at the least sslmode=require)")
+	}
+	for _, v := range []struct {
+		from string
+		to   *string
+	}{{c.Region, &l.Region}, {c.Profile, &l.Profile}, {c.RoleARN, &l.RoleARN}} {
+		value, err := core.Expand(ctx, s.Resolver(), v.from)
+		if err != nil {
+			return Login{}, err
+		}
+		*v.to = value
+	}
+	return l, nil
+}
+
+// beforeConnect puts a new token into the copy of the configuration that one
+// connection is made with.
+func beforeConnect(id string, source TokenSource, l Login) func(context.Context, *pgx.ConnConfig) error {
+	return func(ctx context.Context, c *pgx.ConnConfig) error {
+		token, err := source.Token(ctx, l)
+		if err != nil {
+			return &tokenError{id, err}
+		}
+		c.Password = token.Reveal()
+		return nil
+	}
+}
+
+// tokenError is a token that could not be made. No connection was tried.
+type tokenError struct {
+	id  string
+	err error
+}
+
+func (e *tokenError) Error() string {
+	return system(e.id) + ": no token for the login: " + e.err.Error()
+}
+func (e *tokenError) Unwrap() error { return e.err }
+
+// refusedToken says what to do about a token that the server does not accept. It
+// leaves the driver's error behind, which holds on to the configuration with the token.
+func refusedToken(id string, l Login, err error) error {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return err
+	}
+	// With rds_iam, PostgreSQL on RDS asks PAM, whose refusals have the general code.
+	// Without, it takes the token for an ordinary password.
+	if e.Code != invalidPassword && (e.Code != invalidAuthorization || !strings.Contains(e.Message, "PAM")) {
+		return err
+	}
+	return &core.PermissionError{
+		System: system(id), Err: e,
+		Right: "one of: rds-db:connect for user " + l.User + " in IAM; GRANT rds_iam TO " + pgx.Identifier{l.User}.Sanitize() +
+			"; IAM authentication switched on; the instance's own endpoint as host",
+	}
+}
