@@ -244,6 +244,28 @@ func (e *StoreError) Code() Code {
 // Hint says what to do.
 func (e *StoreError) Hint() string { return e.Next }
 
+// RefusedError says that the writes of a change were refused, so that nothing of
+// the transaction was written: a condition of theirs was not met, or they do not
+// fit into one.
+type RefusedError struct {
+	Item   int // from 1; 0 when it is no single one's
+	Reason string
+	Err    error
+}
+
+func (e *RefusedError) Error() string {
+	s := "refused: " + e.Reason
+	if e.Item > 0 {
+		s = fmt.Sprintf("write %d was refused: %s", e.Item, e.Reason)
+	}
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+func (e *RefusedError) Unwrap() error { return e.Err }
+
 // UnavailableError says that an audit store or target system cannot be reached.
 type UnavailableError struct {
 	System string

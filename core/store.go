@@ -37,6 +37,19 @@ type AuditStore interface {
 	History(ctx context.Context, q HistoryQuery) (HistoryPage, error)
 }
 
+// SharingStore is offered by stores that can commit the writes of a change
+// together with its entries (TX_SHARED).
+type SharingStore interface {
+	AuditStore
+	// Domain names where the store is and with which credentials it is used. Target
+	// systems of the same domain can share its transactions. "": none can.
+	Domain() string
+	// AppendShared is Append with the items of a SharedWrites in the same
+	// transaction. *RefusedError when the items are the reason that nothing was
+	// written: the lease and the ledger are as they were.
+	AppendShared(ctx context.Context, a Append, items any) error
+}
+
 // Presence is offered by stores that can prove that a holder's process is dead.
 type Presence interface {
 	// Attend marks the owner as alive until leave is called or the process ends.

@@ -56,6 +56,28 @@ type TxTarget interface {
 	DeleteMarkers(ctx context.Context, ms []Marker) error
 }
 
+// SharedTarget is a target system that can live where the audit store does, so
+// that a change's writes and its APPLIED commit in one transaction of the store
+// (TX_SHARED, design.md 3.3): then neither can be there without the other.
+type SharedTarget interface {
+	Target
+	// Domain names the place and the credentials that the target system has in
+	// common with the audit store: that of its SharingStore. "" when it has not,
+	// and changes run as for any other target.
+	Domain() string
+	// Collect begins to collect the writes of one change.
+	Collect() SharedWrites
+}
+
+// SharedWrites collects what the steps of a change want to write. Nothing happens
+// before the audit store commits it.
+type SharedWrites interface {
+	// Handle is what the steps get, of type Handles().Tx.
+	Handle() any
+	// Items is what they collected, in the form that the audit store takes.
+	Items() any
+}
+
 // Fence is the height of a target system's fence: tokens compare first, then N. A
 // fence of the same token but another owner counts as higher: one token belongs to
 // one acquisition, unless the audit store was restored from an older copy.
@@ -108,6 +130,9 @@ func TxTypeOf(c *Change, t Target) (TxType, error) {
 		}
 	}
 	tx := TxSeparateMarker
+	if s, ok := t.(SharedTarget); ok && s.Domain() != "" {
+		tx = TxShared
+	}
 	if c.Transactional != nil {
 		if *c.Transactional && noTx != "" {
 			return "", &FaultError{"transactional: true is impossible: " + noTx}

@@ -28,7 +28,7 @@ type ledger struct {
 	entries []core.Entry
 }
 
-var _ core.AuditStore = (*Store)(nil)
+var _ core.SharingStore = (*Store)(nil)
 
 // New returns an empty store.
 func New() *Store { return &Store{} }
@@ -95,6 +95,23 @@ func (s *Store) Acquire(ctx context.Context, a core.Acquisition) error {
 
 // Append implements core.AuditStore.
 func (s *Store) Append(ctx context.Context, a core.Append) error {
+	return s.append(ctx, a, func() error { return nil })
+}
+
+// Domain implements core.SharingStore: each store is one of its own.
+func (s *Store) Domain() string { return fmt.Sprintf("memstore %p", s) }
+
+// AppendShared implements core.SharingStore. Items are a func() error: it is called
+// when nothing else stands against the append any more, and its error refuses it.
+func (s *Store) AppendShared(ctx context.Context, a core.Append, items any) error {
+	commit, ok := items.(func() error)
+	if !ok {
+		return &core.RefusedError{Reason: fmt.Sprintf("writes of type %T", items)}
+	}
+	return s.append(ctx, a, commit)
+}
+
+func (s *Store) append(ctx context.Context, a core.Append, commit func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -112,6 +129,9 @@ func (s *Store) Append(ctx context.Context, a core.Append) error {
 	}
 	if err := l.check(a.Lease.Ledger, a.Entries); err != nil {
 		return err
+	}
+	if err := commit(); err != nil {
+		return &core.RefusedError{Reason: "a condition was not met", Err: err}
 	}
 	l.head.Released = a.Release
 	l.write(a.Entries)

@@ -63,7 +63,7 @@ func (r *Runner) baselineHeld(h *holding, exec string, sel plan.Selection, reaso
 func (r *Runner) put(h *holding, entries []core.Entry, release bool) error {
 	ctx, cancel := r.lastContext(h.ctx)
 	defer cancel()
-	return wrapStore(h.append(ctx, entries, release))
+	return wrapStore(h.append(ctx, entries, release, nil))
 }
 
 func (r *Runner) baselineEntries(exec string, s core.Snapshot, sel plan.Selection, reason string) ([]core.Entry, error) {

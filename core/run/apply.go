@@ -300,9 +300,14 @@ func (x *execution) note(entries []core.Entry) {
 // done is recorded also when the run is cancelled, and a STARTED whose answer is
 // not awaited would leave it open whether the change began.
 func (x *execution) record(ctx context.Context, entries []core.Entry, release bool) error {
+	return x.recordWith(ctx, entries, release, nil)
+}
+
+// recordWith is record with the writes of a change in the same transaction.
+func (x *execution) recordWith(ctx context.Context, entries []core.Entry, release bool, items any) error {
 	ctx, cancel := x.r.lastContext(ctx)
 	defer cancel()
-	if err := x.h.append(ctx, entries, release); err != nil {
+	if err := x.h.append(ctx, entries, release, items); err != nil {
 		return wrapStore(err)
 	}
 	x.note(entries)

@@ -27,6 +27,25 @@ func reversible(id, order string) core.Change {
 	return c
 }
 
+// shared is a change whose write commits with its APPLIED.
+func shared(id, order string) core.Change {
+	return core.Change{ID: id, Order: order, TargetSystem: "aud", Apply: core.StepFor(func(_ context.Context, c *collector) error {
+		c.put(id)
+		return nil
+	})}
+}
+
+// refused is a shared change whose condition does not hold the first time.
+func refused(id, order string) core.Change {
+	c := shared(id, order)
+	c.Apply = core.StepFor(func(_ context.Context, w *collector) error {
+		w.check(id)
+		w.put(id)
+		return nil
+	})
+	return c
+}
+
 func retried(id, order string) core.Change {
 	c := plain(id, order)
 	c.Recovery.Strategy = core.AlwaysRetry
@@ -105,9 +124,10 @@ func after(s core.Stage, dependsOn ...string) core.Stage {
 // mixed has changes of every kind.
 func mixed() []core.Stage {
 	return []core.Stage{
-		stage("main", inTx("t1", "1"), plain("n1", "2"), inTx("t2", "3")),
+		stage("main", inTx("t1", "1"), plain("n1", "2"), inTx("t2", "3"), shared("s1", "4")),
 		stage("side", probed("q1", "1"), retried("r1", "2"), reversible("v1", "3"), flaky("f1", "4")),
-		after(stage("late", inTx("t3", "1")), "main", "side"),
+		stage("shared", refused("s2", "1"), shared("s3", "2")),
+		after(stage("late", inTx("t3", "1")), "main", "side", "shared"),
 	}
 }
 

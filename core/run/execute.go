@@ -24,6 +24,7 @@ type result struct {
 	rollBackFrom int
 	began        time.Time
 	marker       *core.Marker // can be deleted once the entries are recorded
+	items        any          // of a TX_SHARED change: written with the entries
 }
 
 // one performs cur, and records its end together with the start of the next.
@@ -40,6 +41,18 @@ func (x *execution) one(ctx context.Context, st *plan.Stage, cur *plan.Change) (
 		}
 		res = x.rollBack(ctx, st, cur, res)
 	}
+	nst, next, err := x.finish(ctx, st, cur, res)
+	var refused *core.RefusedError
+	if res.items != nil && errors.As(err, &refused) {
+		// Nothing was written, and the lease is still ours: a failed change.
+		failed := x.rolledBack(ctx, st, cur, res.began, failure{err: refused, step: -1}, nothingShared)
+		return x.finish(ctx, st, cur, failed)
+	}
+	return nst, next, err
+}
+
+// finish records what became of cur, together with the start of the next change.
+func (x *execution) finish(ctx context.Context, st *plan.Stage, cur *plan.Change, res result) (*plan.Stage, *plan.Change, error) {
 	x.conclude(st, cur, &res)
 	if res.stop != nil {
 		// Also when the lease seems lost: the store knows, and if it is not, nobody
@@ -60,7 +73,11 @@ func (x *execution) one(ctx context.Context, st *plan.Stage, cur *plan.Change) (
 			nst, next = nil, nil
 		}
 	}
-	if err := x.record(ctx, res.entries, next == nil); err != nil {
+	if err := x.recordWith(ctx, res.entries, next == nil, res.items); err != nil {
+		var refused *core.RefusedError
+		if errors.As(err, &refused) {
+			return nil, nil, err
+		}
 		if next != nil && core.IsUnknown(err) {
 			x.r.takeBackIntent(ctx, x.h, res.entries)
 		}
@@ -160,8 +177,12 @@ func (x *execution) perform(ctx context.Context, st *plan.Stage, cur *plan.Chang
 	}
 	cctx, cancel := x.changeContext(ctx, cur.Change)
 	defer cancel()
-	if cur.TxType == core.TxSeparateMarker {
+	switch cur.TxType {
+	case core.TxSeparateMarker:
 		return x.performTx(cctx, st, cur, rec, began)
+	case core.TxShared:
+		return x.performShared(cctx, st, cur, began)
+	case core.TxNone, core.TxSeparateBare:
 	}
 	return x.performDirect(cctx, st, cur, began)
 }

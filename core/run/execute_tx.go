@@ -60,15 +60,21 @@ func (x *execution) performTx(ctx context.Context, st *plan.Stage, cur *plan.Cha
 	if !begun { // locked by somebody, or not to be reached
 		return x.notBegun(st, cur, began, explain(ctx, wrapTarget(id, err)))
 	}
-	return x.rolledBack(ctx, st, cur, began, failure{err: explain(ctx, err), step: at})
+	return x.rolledBack(ctx, st, cur, began, failure{err: explain(ctx, err), step: at}, undoneByTarget)
 }
 
-// rolledBack records a failed transaction: the target system has undone it.
-func (x *execution) rolledBack(ctx context.Context, st *plan.Stage, cur *plan.Change, began time.Time, f failure) result {
+// Why nothing of a failed transaction is left.
+const (
+	undoneByTarget = "the target system rolled the transaction back"
+	nothingShared  = "nothing was written: its writes share the audit store's transaction"
+)
+
+// rolledBack records a failed transaction, of which nothing is left.
+func (x *execution) rolledBack(ctx context.Context, st *plan.Stage, cur *plan.Change, began time.Time, f failure, why string) result {
 	failed := x.resultEntry(st, cur, core.StateFailed, began)
 	failed.Error = x.entryError(f.err)
 	undone := x.resultEntry(st, cur, core.StateRolledBack, x.r.o.Now())
-	undone.Operation, undone.Reason = core.OpRollback, "the target system rolled the transaction back"
+	undone.Operation, undone.Reason = core.OpRollback, why
 	return result{
 		entries: []core.Entry{failed, undone}, status: ChangeRolledBack, err: x.changeError(st, cur, f, core.StateRolledBack),
 		stop: x.mustStop(ctx, f.err), rollBackFrom: -1, began: began,
@@ -104,7 +110,7 @@ func (x *execution) afterUnknownCommit(ctx context.Context, st *plan.Stage, cur 
 		res.marker = &m
 		return res
 	}
-	return x.rolledBack(ctx, st, cur, began, f)
+	return x.rolledBack(ctx, st, cur, began, f, undoneByTarget)
 }
 
 func (x *execution) stillUnknown(ctx context.Context, st *plan.Stage, cur *plan.Change, began time.Time, f failure, why error) result {

@@ -226,8 +226,9 @@ func (k *keeper) tryRenew(ctx context.Context, left time.Duration) time.Duration
 
 // append writes entries, and frees the lease with them if release is set. It
 // returns nil only when the entries are known to be written, and a
-// *core.UnknownError when that cannot be known.
-func (k *keeper) append(ctx context.Context, entries []core.Entry, release bool) error {
+// *core.UnknownError when that cannot be known. Items go with them in the same
+// transaction; nil: there are none.
+func (k *keeper) append(ctx context.Context, entries []core.Entry, release bool, items any) error {
 	if release {
 		k.close() // no renewal may be on its way when the release is sent
 	}
@@ -237,9 +238,14 @@ func (k *keeper) append(ctx context.Context, entries []core.Entry, release bool)
 	defer k.unlock()
 	core.Seal(k.lease.Ledger, k.seq, k.hash, entries)
 	from := k.now()
-	err := insist(ctx, k.duration, func(ctx context.Context) error {
-		return k.store.Append(ctx, core.Append{Lease: k.lease, Entries: entries, Release: release})
-	})
+	a := core.Append{Lease: k.lease, Entries: entries, Release: release}
+	send := k.store.Append
+	if items != nil {
+		send = func(ctx context.Context, a core.Append) error {
+			return k.store.(core.SharingStore).AppendShared(ctx, a, items) //nolint:forcetypeassert // New has checked it
+		}
+	}
+	err := insist(ctx, k.duration, func(ctx context.Context) error { return send(ctx, a) })
 	if err != nil {
 		if errors.Is(err, core.ErrLeaseLost) || errors.Is(err, core.ErrConflict) {
 			k.setLost()
@@ -269,11 +275,17 @@ func insist(ctx context.Context, lease time.Duration, send func(context.Context)
 	b := backoff.NewExponentialBackOff()
 	b.InitialInterval = 20 * time.Millisecond
 	b.MaxInterval = max(lease/10, 50*time.Millisecond)
-	for {
+	for open := false; ; open = true {
 		attempt, cancel := context.WithTimeout(ctx, max(lease/2, time.Second))
 		err := send(attempt)
 		cancel()
-		if err == nil || definite(err) {
+		switch {
+		case err == nil:
+			return nil
+		case definite(err):
+			if open && blind(err) {
+				return core.Unknown(err)
+			}
 			return err
 		}
 		if ctx.Err() != nil || !pause(ctx, b.NextBackOff()) {
@@ -282,11 +294,24 @@ func insist(ctx context.Context, lease time.Duration, send func(context.Context)
 	}
 }
 
-// definite reports whether err says that nothing was written, for good.
-func definite(err error) bool {
+// blind reports whether err was answered without a look at the ledger: it says
+// nothing about a request before it.
+func blind(err error) bool {
 	var se *core.StoreError
 	var pe *core.PermissionError
-	return errors.Is(err, core.ErrLeaseLost) || errors.Is(err, core.ErrConflict) || errors.As(err, &se) || errors.As(err, &pe)
+	var re *core.RefusedError // for which the store has looked
+	return !errors.As(err, &re) && (errors.As(err, &se) || errors.As(err, &pe))
+}
+
+// definite reports whether err says that nothing was written, for good.
+func definite(err error) bool {
+	if core.IsUnknown(err) {
+		return false
+	}
+	var se *core.StoreError
+	var pe *core.PermissionError
+	var re *core.RefusedError
+	return errors.As(err, &re) || errors.Is(err, core.ErrLeaseLost) || errors.Is(err, core.ErrConflict) || errors.As(err, &se) || errors.As(err, &pe)
 }
 
 // pause waits for d, or less if ctx ends: then it returns false.

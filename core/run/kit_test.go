@@ -186,7 +186,7 @@ func (p *process) now() time.Time {
 func (p *process) options() run.Options {
 	o := run.Options{
 		Ledger: ledger, Stages: p.w.stages, Store: procStore{p, p.w.store}, Lease: p.w.lease, Wait: time.Minute, Grace: time.Second,
-		Targets: map[string]core.Target{"db": &dbTarget{"db", p.w.db, p}, "svc": &svcTarget{"svc", p.w.svc, p}},
+		Targets: map[string]core.Target{"db": &dbTarget{"db", p.w.db, p}, "svc": &svcTarget{"svc", p.w.svc, p}, "aud": &sharedTarget{p}},
 		Now:     p.now, Host: p.name,
 		Events: func(e run.Event) {
 			p.mu.Lock()
@@ -296,6 +296,17 @@ func (s procStore) Acquire(ctx context.Context, a core.Acquisition) error {
 
 func (s procStore) Append(ctx context.Context, a core.Append) error {
 	return s.write(ctx, "append", func() error { return s.in.Append(ctx, a) })
+}
+
+func (s procStore) Domain() string {
+	if sharing, ok := s.in.(core.SharingStore); ok {
+		return sharing.Domain()
+	}
+	return ""
+}
+
+func (s procStore) AppendShared(ctx context.Context, a core.Append, items any) error {
+	return s.write(ctx, "append", func() error { return s.in.(core.SharingStore).AppendShared(ctx, a, items) })
 }
 
 func (s procStore) Renew(ctx context.Context, l core.Lease) error {

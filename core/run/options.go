@@ -122,6 +122,9 @@ func New(o Options) (*Runner, error) {
 	if err := core.Validate(o.Stages, o.Targets); err != nil {
 		return nil, err
 	}
+	if err := checkShared(o.Store, o.Targets); err != nil {
+		return nil, err
+	}
 	return &Runner{o: o, tel: newTelemetry(&o)}, nil
 }
 

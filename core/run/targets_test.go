@@ -22,6 +22,7 @@ type database struct {
 	rows    map[string]int
 	open    *txn
 	checks  []func(id string) // run at every committed effect
+	checked map[string]bool   // changes that asked for a condition: see collector
 }
 
 type txn struct {
@@ -34,7 +35,7 @@ type txn struct {
 }
 
 func newDatabase(mu *sync.Mutex) *database {
-	return &database{mu: mu, markers: map[core.Marker]bool{}, rows: map[string]int{}}
+	return &database{mu: mu, markers: map[core.Marker]bool{}, rows: map[string]int{}, checked: map[string]bool{}}
 }
 
 func (d *database) count(id string) int {
