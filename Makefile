@@ -1,5 +1,5 @@
 # Everything here needs Go (see go.mod) and nothing else; what a target downloads
-# besides modules goes to .cache/. Several targets read FLAMINGOCK_TEST_* from the
+# besides modules and Docker's images goes to .cache/. Several targets read FLAMINGOCK_TEST_* from the
 # environment, see docs/design.md 8.
 
 .DEFAULT_GOAL := help
@@ -20,6 +20,8 @@ LINT := $(CACHE)/bin/golangci-lint-$(LINT_VERSION)
 
 QUICKSTART := examples/quickstart
 ORACLE := targets/sqltarget/split/oracletest
+LOCALSTACK := $(CACHE)/bin/localstack
+ROUTE ?= auto
 FUZZTIME ?= 20s
 BENCHFLAGS ?=
 TAGS ?=
@@ -34,9 +36,10 @@ run: ## Apply the quick start to a SQLite database; again: nothing to do.
 	@go run ./container -c $(QUICKSTART)/flamingock.yaml apply
 
 .PHONY: test
-test: ## Vet and test all modules with the race detector; list what was skipped. TESTFLAGS=-run=…
+test: ## Vet and test all modules with the race detector; list what was skipped. TESTFLAGS=-run=… ROUTE=host
 	@go vet -tags otel ./internal/app && go test -tags otel ./internal/app # what the build tag adds
-	@go run ./internal/testreport $(TESTFLAGS)
+	@cd localstack-tests && go build -o $(LOCALSTACK) ./cmd/localstack
+	@$(LOCALSTACK) run -route $(ROUTE) -- go run ./internal/testreport $(TESTFLAGS)
 
 .PHONY: build
 build: ## Build bin/flamingock, static and stripped. TAGS=otel: with exporters of telemetry.
@@ -52,6 +55,7 @@ lint: $(LINT) ## Run the linters; the first time builds them, which takes minute
 	GOLANGCI_LINT_CACHE=$(CACHE)/golangci-lint $(LINT) run ./...
 	cd bench && GOLANGCI_LINT_CACHE=$(CACHE)/golangci-lint $(LINT) run ./...
 	cd $(ORACLE) && GOLANGCI_LINT_CACHE=$(CACHE)/golangci-lint $(LINT) run ./...
+	cd localstack-tests && GOLANGCI_LINT_CACHE=$(CACHE)/golangci-lint $(LINT) run ./...
 
 $(LINT):
 	GOBIN=$(CACHE)/bin GOFLAGS= go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
@@ -83,12 +87,14 @@ tidy: ## Tidy the go.mod files.
 	GOFLAGS= go mod tidy
 	cd bench && GOFLAGS= go mod tidy
 	cd $(ORACLE) && GOFLAGS= go mod tidy
+	cd localstack-tests && GOFLAGS= go mod tidy
 
 .PHONY: fmt
 fmt: $(LINT) ## Format the code as make lint wants it.
 	GOLANGCI_LINT_CACHE=$(CACHE)/golangci-lint $(LINT) fmt ./...
 	cd bench && GOLANGCI_LINT_CACHE=$(CACHE)/golangci-lint $(LINT) fmt ./...
 	cd $(ORACLE) && GOLANGCI_LINT_CACHE=$(CACHE)/golangci-lint $(LINT) fmt ./...
+	cd localstack-tests && GOLANGCI_LINT_CACHE=$(CACHE)/golangci-lint $(LINT) fmt ./...
 
 .PHONY: clean
 clean: ## Remove what was built, and the quick start's databases. Keeps .cache/.

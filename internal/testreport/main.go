@@ -9,6 +9,9 @@
 // for another operating system.
 //
 // With FLAMINGOCK_TEST_REQUIRE=all a skip is a failure, unless it does not apply.
+//
+// localstack-tests/cmd/localstack runs it beside an AWS simulator, and says in
+// FLAMINGOCK_TEST_LOCALSTACK_ROUTE how it came by that, which the end repeats.
 package main
 
 import (
@@ -23,6 +26,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	r := newReport(os.Stdout)
+	r.localStack = os.Getenv("FLAMINGOCK_TEST_LOCALSTACK_ROUTE")
 	if err := run(ctx, r, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "testreport:", err)
 		os.Exit(1)

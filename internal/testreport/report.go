@@ -27,6 +27,7 @@ type report struct {
 	brokenPackages []string
 	failedSteps    []string
 	lacks          map[string][]string // reason -> what was skipped for it
+	localStack     string              // how the tests came by LocalStack; "" when nobody says
 }
 
 func newReport(out io.Writer) *report {
@@ -175,6 +176,9 @@ func (r *report) finish(requireAll bool) bool {
 	}
 	for _, p := range r.brokenPackages {
 		r.printf("FAILED  %s did not build, or ended before its tests did\n", p)
+	}
+	if r.localStack != "" {
+		r.printf("LocalStack: %s\n", r.localStack)
 	}
 	if len(r.lacks) > 0 {
 		r.printf("Skipped, and how to get it:\n")

@@ -33,6 +33,7 @@ func TestReport(t *testing.T) {
 	write(t, dir, sample)
 	var out bytes.Buffer
 	r := newReport(&out)
+	r.localStack = "none (no engine)"
 	r.step("go test", dir, func() error { return test(t.Context(), r, dir, nil) })
 	if r.finish(false) {
 		t.Error("finish is content with failed tests")
@@ -48,6 +49,7 @@ func TestReport(t *testing.T) {
 		"?   \texample.org/flamingock-go/d\t[no test files]\n",
 		"FAILED  example.org/flamingock-go/c did not build, or ended before its tests did\n",
 		"  a.TestLacking, a.TestLackingToo\n    needs PostgreSQL: set FLAMINGOCK_TEST_POSTGRES_URI\n",
+		"LocalStack: none (no engine)\nSkipped, and how to get it:\n",
 		"Skipped because they do not apply here: 1\n",
 		"\n2 passed, 3 failed, 3 skipped\n",
 	} {
