@@ -39,6 +39,9 @@ type Settings interface {
 	Resolver() Resolver
 	// Path makes a path of the configuration relative to its file.
 	Path(path string) string
+	// StoreDomain is the Domain of the audit store, for a target system that may be
+	// able to share its transactions (see SharedTarget). "": none can.
+	StoreDomain() string
 }
 
 // Template compiles the payload of a change file to steps. Its functions are pure:

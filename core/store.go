@@ -12,10 +12,11 @@ import (
 // the four rules of design.md 3; core/storetest proves them.
 //
 // Every write is all or nothing. Errors of a write that say "definitely not
-// written" are ErrLeaseLost, *ConflictError and *StoreError; after any other
-// error the outcome is unknown, and the same request may be sent again: a store
-// recognises its own earlier write by the hash of the request's first entry (or,
-// without entries, by owner and token), answers nil, and writes nothing.
+// written" are ErrLeaseLost, *ConflictError, *StoreError, *PermissionError and
+// *ConfigError; after any other error the outcome is unknown, and the same request
+// may be sent again: a store recognises its own earlier write by the hash of the
+// request's first entry (or, without entries, by owner and token), answers nil,
+// and writes nothing.
 type AuditStore interface {
 	// Load returns one consistent state of the ledger: its head and the current
 	// state of every change. A ledger that does not exist has the zero Head.
@@ -164,6 +165,10 @@ type Append struct {
 	Entries []Entry // at least one, with consecutive seqs
 	Release bool    // free the lease in the same transaction
 }
+
+// MaxEntries is how many entries one request to a store may carry: stores bound
+// what fits into one transaction.
+const MaxEntries = 40
 
 // HistoryQuery selects entries.
 type HistoryQuery struct {

@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flamingock/flamingock-go/core"
-	"github.com/flamingock/flamingock-go/core/run"
+	"github.com/flamingock/flamingock-go/internal/app/operation"
 )
 
 // onceValue is a flag that may be given once: a second -c would be the global one,
@@ -49,18 +49,14 @@ func (c *command) auditFixCommand() *cobra.Command {
 	cmd.Flags().VarP(&onceValue{into: &id}, "change-id", "c", "the `id` of the change (required)")
 	cmd.Flags().StringVarP(&resolutionName, "resolution", "r", "", "APPLIED or ROLLED_BACK (required)")
 	cmd.Flags().StringVar(&reason, "reason", "audit fix", "what you found and did; it is recorded")
-	cmd.RunE = c.do("audit fix", func(ctx context.Context, _ []string) error {
+	cmd.RunE = c.doGracefully("audit fix", func(ctx context.Context, _ []string) error {
 		if id == "" {
 			return &core.UsageError{Reason: "--change-id is required", Next: "see the issues with: " + c.name() + " issue list"}
 		}
 		if resolutionName == "" {
 			return &core.UsageError{Reason: "--resolution is required", Next: "-r APPLIED, or -r ROLLED_BACK"}
 		}
-		state, err := resolution(resolutionName)
-		if err != nil {
-			return err
-		}
-		return c.resolve(ctx, run.Resolution{ChangeID: id, As: state, Reason: reason})
+		return c.resolve(ctx, operation.IssueResolveRequest{ChangeID: id, As: resolutionName, Reason: reason})
 	})
 	return cmd
 }

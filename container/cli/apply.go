@@ -9,31 +9,18 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flamingock/flamingock-go/core"
-	"github.com/flamingock/flamingock-go/core/plan"
 	"github.com/flamingock/flamingock-go/core/run"
+	"github.com/flamingock/flamingock-go/internal/app/operation"
 )
 
-// selectFlags are the flags that narrow a plan or a run.
-type selectFlags struct {
-	stages, profiles, labels []string
-	to                       string
-	allowOutOfOrder          bool
-}
-
-func (s *selectFlags) add(cmd *cobra.Command) {
+// addSelection adds the flags that narrow a plan or a run.
+func addSelection(cmd *cobra.Command, s *operation.Selection) {
 	f := cmd.Flags()
-	f.StringSliceVar(&s.stages, "stage", nil, "only this `stage` (repeatable)")
-	f.StringVar(&s.to, "to", "", "up to and including the change with this `id`")
-	f.StringSliceVar(&s.profiles, "profile", nil, "an active `profile` (repeatable; replaces the configured ones)")
-	f.StringSliceVar(&s.labels, "label", nil, "only changes with this `label` (repeatable)")
-	f.BoolVar(&s.allowOutOfOrder, "allow-out-of-order", false, "admit new changes ordered before applied ones")
-}
-
-// config returns the selection, and puts what is configuration into flags.
-func (s *selectFlags) config(c *command) {
-	if len(s.profiles) > 0 {
-		c.setFlag("profiles", strings.Join(s.profiles, ","))
-	}
+	f.StringSliceVar(&s.Stages, "stage", nil, "only this `stage` (repeatable)")
+	f.StringVar(&s.To, "to", "", "up to and including the change with this `id`")
+	f.StringSliceVar(&s.Profiles, "profile", nil, "an active `profile` (repeatable; replaces the configured ones)")
+	f.StringSliceVar(&s.Labels, "label", nil, "only changes with this `label` (repeatable)")
+	f.BoolVar(&s.AllowOutOfOrder, "allow-out-of-order", false, "admit new changes ordered before applied ones")
 }
 
 func (c *command) setFlag(key, value string) {
@@ -43,12 +30,8 @@ func (c *command) setFlag(key, value string) {
 	c.flags[key] = value
 }
 
-func (s *selectFlags) selection(c *command) plan.Selection {
-	return plan.Selection{Stages: s.stages, To: s.to, Labels: s.labels, Profiles: c.app.Config.Profiles, AllowOutOfOrder: s.allowOutOfOrder}
-}
-
 func (c *command) applyCommand() *cobra.Command {
-	var sel selectFlags
+	var sel operation.Selection
 	var lockWait, timeout string
 	cmd := &cobra.Command{
 		Use:   "apply",
@@ -59,11 +42,10 @@ holds the lock. The first SIGINT or SIGTERM stops it in good order, the second a
 		Example: "  flamingock apply\n  flamingock apply --to create-orders --output json",
 		Args:    noArgs,
 	}
-	sel.add(cmd)
+	addSelection(cmd, &sel)
 	cmd.Flags().StringVar(&lockWait, "lock-wait", "", "how long to wait for the lock, such as 30s; 0s: not at all (default lock.wait)")
 	cmd.Flags().StringVar(&timeout, "timeout", "", "stop in good order before this `time` has passed, such as 5m")
 	cmd.RunE = c.doGracefully("apply", func(ctx context.Context, _ []string) error {
-		sel.config(c)
 		if lockWait != "" {
 			if d, err := time.ParseDuration(lockWait); err != nil || d < 0 {
 				return &core.UsageError{Reason: "--lock-wait must be a time such as 30s or 5m; 0s: do not wait"}
@@ -79,84 +61,27 @@ holds the lock. The first SIGINT or SIGTERM stops it in good order, the second a
 			ctx, cancel = context.WithTimeout(ctx, d)
 			defer cancel()
 		}
-		return c.apply(ctx, &sel)
+		return c.apply(ctx, sel)
 	})
 	return cmd
 }
 
-func (c *command) apply(ctx context.Context, sel *selectFlags) error {
+func (c *command) apply(ctx context.Context, sel operation.Selection) error {
 	progress := c.newProgress()
 	defer progress.close()
-	if err := c.configure(progress.event); err != nil {
-		return err
-	}
-	if !c.app.Config.Enabled {
-		c.result(applyData{Status: run.NoChanges, Stages: []stageData{}, Counts: map[run.ChangeStatus]int{}}, func(p *printer) {
-			p.linef("Flamingock is switched off (enabled: false): nothing was done.")
-		})
-		return nil
-	}
-	if err := c.app.LoadChanges(); err != nil {
-		return err
-	}
-	if err := c.app.OpenStore(ctx, false); err != nil {
-		return err
-	}
-	r, err := c.app.Runner()
-	if err != nil {
-		return err
-	}
-	rep, err := r.Apply(ctx, run.ApplyOptions{Select: sel.selection(c), Stop: c.proc.Stop})
+	d, err := c.begin(progress.event, progress.warn).Apply(ctx, operation.ApplyRequest{Selection: sel})
 	progress.close()
-	for _, d := range rep.Drift {
-		c.warn(string(d.Kind) + ": " + d.ChangeID + " " + d.Detail)
+	if d == nil {
+		return err
 	}
-	c.result(newApplyData(rep), func(p *printer) { printReport(p, rep, err) })
-	return err
-}
-
-// applyData is the JSON data of apply.
-type applyData struct {
-	Status      run.Status               `json:"status"`
-	Ledger      string                   `json:"ledger,omitempty"`
-	ExecutionID string                   `json:"executionId"`
-	Stages      []stageData              `json:"stages"`
-	Counts      map[run.ChangeStatus]int `json:"counts"`
-	Drift       []core.Drift             `json:"drift,omitempty"`
-}
-
-type stageData struct {
-	Name    string          `json:"name"`
-	Status  run.StageStatus `json:"status"`
-	Reason  string          `json:"reason,omitempty"`
-	Changes []changeData    `json:"changes"`
-}
-
-type changeData struct {
-	ChangeID   string           `json:"changeId"`
-	Status     run.ChangeStatus `json:"status"`
-	DurationMs int64            `json:"durationMs"`
-	TxType     core.TxType      `json:"txType,omitempty"`
-	Attempt    int              `json:"attempt,omitempty"`
-	Reason     string           `json:"reason,omitempty"`
-	Error      *string          `json:"error"`
-}
-
-func newApplyData(rep *run.Report) applyData {
-	d := applyData{Status: rep.Status, Ledger: rep.Ledger, ExecutionID: rep.ExecutionID, Counts: rep.Counts, Drift: rep.Drift, Stages: []stageData{}}
-	for _, st := range rep.Stages {
-		sd := stageData{Name: st.Name, Status: st.Status, Reason: st.Reason, Changes: []changeData{}}
-		for _, ch := range st.Changes {
-			cd := changeData{ChangeID: ch.ChangeID, Status: ch.Status, DurationMs: ch.Duration.Milliseconds(), TxType: ch.TxType, Attempt: ch.Attempt, Reason: ch.Reason}
-			if ch.Err != nil {
-				text := ch.Err.Error()
-				cd.Error = &text
-			}
-			sd.Changes = append(sd.Changes, cd)
+	c.result(d, func(p *printer) {
+		if d.Report == nil {
+			p.linef("Flamingock is switched off (enabled: false): nothing was done.")
+			return
 		}
-		d.Stages = append(d.Stages, sd)
-	}
-	return d
+		printReport(p, d.Report, err)
+	})
+	return err
 }
 
 func printReport(p *printer, rep *run.Report, err error) {

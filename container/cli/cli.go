@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -20,6 +21,7 @@ import (
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/core/run"
 	"github.com/flamingock/flamingock-go/internal/app"
+	"github.com/flamingock/flamingock-go/internal/app/operation"
 )
 
 // Main runs the command line over the process's arguments, environment and
@@ -138,7 +140,7 @@ type command struct {
 	started   bool   // a command's own function was reached
 	operation string // for the JSON document
 	data      any
-	app       *app.App
+	session   *operation.Session
 }
 
 func (c *command) name() string {
@@ -180,7 +182,7 @@ or target system unavailable; 70 a change failed; 75 locked, or stopped in time:
 		return &core.UsageError{Reason: err.Error(), Next: "see the flags with: " + cmd.CommandPath() + " --help"}
 	})
 	root.AddCommand(c.applyCommand(), c.planCommand(), c.statusCommand(), c.validateCommand(), c.auditCommand(), c.issueCommand(),
-		c.driftCommand(), c.baselineCommand(), c.lockCommand(), c.waitCommand(), c.newCommand(), c.configCommand(), c.schemaCommand(), c.versionCommand(), c.executeCommand(), c.manCommand())
+		c.driftCommand(), c.baselineCommand(), c.importCommand(), c.lockCommand(), c.storeCommand(), c.waitCommand(), c.newCommand(), c.configCommand(), c.schemaCommand(), c.versionCommand(), c.executeCommand(), c.manCommand())
 	root.InitDefaultCompletionCmd()
 	c.completeFlags(root)
 	return groupOnly(root)
@@ -188,26 +190,27 @@ or target system unavailable; 70 a change failed; 75 locked, or stopped in time:
 
 // do wraps the function of a command that ends when the process is asked to stop:
 // it has nothing to bring to a good end.
-func (c *command) do(operation string, f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
-	return c.doGracefully(operation, func(ctx context.Context, args []string) error {
-		ctx, cancel := c.stoppable(ctx)
+func (c *command) do(name string, f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
+	return c.doGracefully(name, func(ctx context.Context, args []string) error {
+		ctx, cancel := operation.Stoppable(ctx, c.proc.Stop)
 		defer cancel()
 		return f(ctx, args)
 	})
 }
 
 // doGracefully wraps a command's function: it checks the global flags, notes the
-// operation and closes what was opened. The function itself heeds Stop.
-func (c *command) doGracefully(operation string, f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
+// operation and closes what was opened. The function itself heeds Stop, or what it
+// calls does.
+func (c *command) doGracefully(name string, f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		c.started, c.operation = true, operation
+		c.started, c.operation = true, name
 		if err := c.checkGlobal(cmd); err != nil {
 			return err
 		}
 		err := f(cmd.Context(), args)
-		if c.app != nil {
-			if cerr := c.app.Close(); cerr != nil {
-				err = errors.Join(err, fmt.Errorf("closing: %w", cerr))
+		if c.session != nil {
+			if cerr := c.session.Close(); cerr != nil {
+				err = errors.Join(err, cerr)
 			}
 		}
 		return err
@@ -247,56 +250,40 @@ func (c *command) checkGlobal(cmd *cobra.Command) error {
 	return nil
 }
 
-// configure reads the configuration.
-func (c *command) configure(events func(run.Event)) error {
-	if c.flags == nil {
-		c.flags = map[string]string{}
-	}
+// begin makes the session of a command. Events and warn are told what goes on.
+func (c *command) begin(events func(run.Event), warn func(string)) *operation.Session {
+	flags := maps.Collect(maps.All(c.flags))
 	if c.ledger != "" {
-		c.flags["ledger"] = c.ledger
+		flags["ledger"] = c.ledger
 	}
-	a, err := app.New(app.Options{
-		Program: c.program, ConfigPath: c.configPath, Flags: c.flags, LookupEnv: c.proc.LookupEnv, Environ: c.proc.Environ,
-		Trigger: core.Trigger{Kind: "cli"}, Events: events,
+	c.session = operation.New(operation.Options{
+		App: app.Options{
+			Program: c.program, ConfigPath: c.configPath, Flags: flags, LookupEnv: c.proc.LookupEnv, Environ: c.proc.Environ,
+			Trigger: core.Trigger{Kind: "cli"}, Events: events,
+		},
+		Stop: c.proc.Stop, Warn: warn, Command: c.base(),
 	})
-	if err != nil {
-		return err
-	}
-	c.app = a
-	for _, w := range a.Config.Warnings {
-		c.warn(w)
-	}
-	return nil
+	return c.session
 }
+
+// quietly is begin for a command that shows no progress.
+func (c *command) quietly() *operation.Session { return c.begin(nil, c.tell) }
+
+// app is what was wired; nil before the configuration is read.
+func (c *command) app() *app.App {
+	if c.session == nil {
+		return nil
+	}
+	return c.session.App()
+}
+
+// configure reads the configuration.
+func (c *command) configure() error { return c.quietly().Configure() }
 
 // openRunner configures, loads the changes, opens the audit store, and makes the
 // Runner.
-func (c *command) openRunner(ctx context.Context, readOnly bool, events func(run.Event)) (*run.Runner, error) {
-	if err := c.configure(events); err != nil {
-		return nil, err
-	}
-	if err := c.app.LoadChanges(); err != nil {
-		return nil, err
-	}
-	if err := c.app.OpenStore(ctx, readOnly); err != nil {
-		return nil, err
-	}
-	return c.app.Runner()
-}
-
-// stoppable returns a context that ends when the process is asked to stop.
-func (c *command) stoppable(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	if c.proc.Stop != nil {
-		go func() {
-			select {
-			case <-c.proc.Stop:
-				cancel(&core.InterruptedError{Reason: "asked to stop"})
-			case <-ctx.Done():
-			}
-		}()
-	}
-	return ctx, func() { cancel(nil) }
+func (c *command) openRunner(ctx context.Context, readOnly bool) (*run.Runner, error) {
+	return c.quietly().Open(ctx, readOnly)
 }
 
 func isTerminal(w any) bool {

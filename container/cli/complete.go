@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -90,7 +91,7 @@ func pendingChanges(ctx context.Context, a *app.App) (out []completion) {
 func recordedChanges(keep func(core.Record) bool) func(context.Context, *app.App) []completion {
 	return func(ctx context.Context, a *app.App) (out []completion) {
 		s := ledgerOf(ctx, a)
-		for _, id := range recorded(s) {
+		for _, id := range slices.Sorted(maps.Keys(s.Records)) {
 			if rec := s.Records[id]; keep(rec) {
 				out = append(out, completion{id, string(rec.State)})
 			}

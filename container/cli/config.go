@@ -14,10 +14,10 @@ func (c *command) configCommand() *cobra.Command {
 	cmd.AddCommand(&cobra.Command{
 		Use: "show", Short: "Show every setting and where it comes from; secrets are left out", Args: noArgs,
 		RunE: c.do("config show", func(context.Context, []string) error {
-			if err := c.configure(nil); err != nil {
+			if err := c.configure(); err != nil {
 				return err
 			}
-			values := c.app.Config.Values()
+			values := c.app().Config.Values()
 			c.result(struct {
 				Values any `json:"values"`
 			}{values}, func(out *printer) {

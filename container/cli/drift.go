@@ -7,6 +7,7 @@ import (
 
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/core/plan"
+	"github.com/flamingock/flamingock-go/internal/app/operation"
 )
 
 func (c *command) driftCommand() *cobra.Command {
@@ -14,11 +15,11 @@ func (c *command) driftCommand() *cobra.Command {
 	list := &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List applied changes that were edited or are gone, and new ones that come too late", Args: noArgs,
 		RunE: c.do("drift list", func(ctx context.Context, _ []string) error {
-			p, _, err := c.makePlan(ctx, &selectFlags{})
+			p, _, err := c.quietly().MakePlan(ctx, operation.Selection{})
 			if err != nil {
 				return err
 			}
-			policy := c.app.Config.Drift
+			policy := c.app().Config.Drift
 			d := driftData{Drift: []driftItem{}}
 			for _, it := range p.Drift {
 				d.Drift = append(d.Drift, driftItem{it, policy.For(it.Kind)})
@@ -44,7 +45,7 @@ func (c *command) driftCommand() *cobra.Command {
 	}
 	accept.Flags().StringVar(&reason, "reason", "", "why the edit is right; it is recorded (required)")
 	accept.RunE = c.do("drift accept", func(ctx context.Context, args []string) error {
-		r, err := c.openRunner(ctx, false, nil)
+		r, err := c.openRunner(ctx, false)
 		if err != nil {
 			return err
 		}
@@ -52,7 +53,7 @@ func (c *command) driftCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		c.result(newEntryData(e), func(out *printer) {
+		c.result(operation.NewEntryData(&e), func(out *printer) {
 			out.linef("The present content of %s counts now. Recorded as entry %d.", e.ChangeID, e.Seq)
 		})
 		return nil
@@ -83,7 +84,7 @@ system that had them before Flamingock came. What the profiles filter out is lef
 	cmd.Flags().StringVar(&reason, "reason", "", "why they count as applied; it is recorded (required)")
 	cmd.Flags().StringVar(&to, "to", "", "only up to and including the change with this `id`")
 	cmd.RunE = c.do("baseline", func(ctx context.Context, _ []string) error {
-		r, err := c.openRunner(ctx, false, nil)
+		r, err := c.openRunner(ctx, false)
 		if err != nil {
 			return err
 		}
@@ -96,13 +97,13 @@ system that had them before Flamingock came. What the profiles filter out is lef
 				return err
 			}
 		}
-		sel := plan.Selection{To: to, Profiles: c.app.Config.Profiles, AllowOutOfOrder: true}
+		sel := plan.Selection{To: to, Profiles: c.app().Config.Profiles, AllowOutOfOrder: true}
 		n, err := r.Baseline(ctx, sel, reason)
 		c.result(struct {
 			Recorded int `json:"recorded"`
 		}{n}, func(out *printer) {
 			if err == nil || n > 0 {
-				out.linef("%s recorded as applied (ledger %s).", plural(n, "change"), c.app.Config.Ledger)
+				out.linef("%s recorded as applied (ledger %s).", plural(n, "change"), c.app().Config.Ledger)
 			}
 		})
 		return err

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/app/operation"
 )
 
 func (c *command) lockCommand() *cobra.Command {
@@ -20,12 +21,12 @@ func (c *command) lockCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			gone := c.holderGone(ctx, snap.Head)
+			gone := c.session.HolderGone(ctx, snap.Head)
 			c.result(struct {
-				Lock *lockData `json:"lock"`
-			}{newLockData(snap.Head, gone)}, func(out *printer) {
+				Lock *operation.LockData `json:"lock"`
+			}{operation.NewLockData(snap.Head, gone)}, func(out *printer) {
 				if !snap.Head.Held() {
-					out.linef("lock: free (ledger %s)", c.app.Config.Ledger)
+					out.linef("lock: free (ledger %s)", c.app().Config.Ledger)
 					return
 				}
 				printLock(out, snap.Head, gone)
@@ -62,7 +63,7 @@ under way cannot be recalled.`,
 				return err
 			}
 		}
-		r, err := c.app.Runner()
+		r, err := c.app().Runner()
 		if err != nil {
 			return err
 		}
@@ -70,7 +71,7 @@ under way cannot be recalled.`,
 		if err != nil {
 			return err
 		}
-		c.result(newEntryData(e), func(out *printer) { out.linef("The lock is free. Recorded as entry %d.", e.Seq) })
+		c.result(operation.NewEntryData(&e), func(out *printer) { out.linef("The lock is free. Recorded as entry %d.", e.Seq) })
 		return nil
 	})
 	cmd.AddCommand(show, release)
@@ -119,35 +120,13 @@ func exactlyOne(what string) cobra.PositionalArgs {
 
 // loadHead opens the store without the changes and loads the ledger.
 func (c *command) loadHead(ctx context.Context, readOnly bool) (core.Snapshot, error) {
-	if err := c.configure(nil); err != nil {
+	if err := c.configure(); err != nil {
 		return core.Snapshot{}, err
 	}
-	if err := c.app.OpenStore(ctx, readOnly); err != nil {
+	if err := c.app().OpenStore(ctx, readOnly); err != nil {
 		return core.Snapshot{}, err
 	}
-	return c.app.Store.Load(ctx, c.app.Config.Ledger)
-}
-
-type lockData struct {
-	Held      bool      `json:"held"`
-	Token     uint64    `json:"token"`
-	Execution string    `json:"execution,omitempty"`
-	Host      string    `json:"host,omitempty"`
-	PID       int       `json:"pid,omitempty"`
-	Trigger   string    `json:"trigger,omitempty"`
-	Principal string    `json:"principal,omitempty"`
-	Since     time.Time `json:"since,omitzero"`
-	LeaseMs   int64     `json:"leaseMs"`
-	// HolderGone says that the holder's process is known to have ended.
-	HolderGone bool `json:"holderGone"`
-}
-
-func newLockData(h core.Head, gone bool) *lockData {
-	d := &lockData{Held: h.Held(), Token: h.Token, LeaseMs: h.Lease.Milliseconds(), HolderGone: gone}
-	if h.Held() {
-		d.Execution, d.Host, d.PID, d.Trigger, d.Principal, d.Since = h.Holder.Execution, h.Holder.Host, h.Holder.PID, h.Holder.Trigger, h.Holder.Principal, h.Holder.Since
-	}
-	return d
+	return c.app().Store.Load(ctx, c.app().Config.Ledger)
 }
 
 func printLock(out *printer, h core.Head, gone bool) {
@@ -156,11 +135,4 @@ func printLock(out *printer, h core.Head, gone bool) {
 	if gone {
 		out.linef("      its process is gone: the next run takes the lock over")
 	}
-}
-
-// holderGone asks the audit store whether the holder's process is known to have
-// ended. Stores that cannot tell, and free locks, give false.
-func (c *command) holderGone(ctx context.Context, h core.Head) bool {
-	gone, err := core.HolderGone(ctx, c.app.Store, h)
-	return err == nil && gone
 }

@@ -36,7 +36,7 @@ func (c *command) newCommand() *cobra.Command {
 }
 
 func (c *command) newChange(id string, f *newFlags) error {
-	if err := c.configure(nil); err != nil {
+	if err := c.configure(); err != nil {
 		return err
 	}
 	stage, err := c.stageFor(f.stage)
@@ -49,7 +49,7 @@ func (c *command) newChange(id string, f *newFlags) error {
 	}
 	dir := stage.Location
 	if !filepath.IsAbs(dir) {
-		dir = filepath.Join(c.app.Config.Dir, dir)
+		dir = filepath.Join(c.app().Config.Dir, dir)
 	}
 	if err := taken(dir, id, f.order); err != nil {
 		return err
@@ -72,7 +72,7 @@ func (c *command) newChange(id string, f *newFlags) error {
 }
 
 func (c *command) stageFor(name string) (config.Stage, error) {
-	for _, s := range slices.Backward(c.app.Config.Stages) {
+	for _, s := range slices.Backward(c.app().Config.Stages) {
 		if s.Location != "" && (name == "" || s.Name == name) {
 			return s, nil
 		}
@@ -84,7 +84,7 @@ func (c *command) stageFor(name string) (config.Stage, error) {
 }
 
 func (c *command) targetFor(f *newFlags) (id, template string, err error) {
-	all := c.app.Config.TargetSystems
+	all := c.app().Config.TargetSystems
 	i := slices.IndexFunc(all, func(t config.TargetSystem) bool { return t.ID == f.target })
 	switch {
 	case f.target == "" && len(all) == 1:

@@ -3,8 +3,6 @@ package cli
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -15,25 +13,8 @@ import (
 	"unicode"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/app/operation"
 )
-
-// document is what --output json prints, for every command.
-type document struct {
-	Success    bool           `json:"success"`
-	Operation  string         `json:"operation"`
-	Timestamp  string         `json:"timestamp"`
-	DurationMs int64          `json:"durationMs"`
-	Data       any            `json:"data"`
-	Error      *documentError `json:"error"`
-}
-
-type documentError struct {
-	Code      core.Code    `json:"code"`
-	Message   string       `json:"message"`
-	Hint      string       `json:"hint"`
-	Retryable bool         `json:"retryable"`
-	Faults    []core.Fault `json:"faults,omitempty"`
-}
 
 // result prints a command's result: the data as JSON, or text made by f.
 func (c *command) result(data any, f func(p *printer)) {
@@ -56,42 +37,21 @@ func (c *command) since(t time.Time) time.Duration { return c.proc.Now().Sub(t) 
 
 // finish prints the error, or the JSON document, and returns the exit code.
 func (c *command) finish(err error) int {
-	code := core.CodeOf(err)
-	message, hint := "", ""
-	if err != nil {
-		message, hint = c.redact(err.Error()), c.redact(c.ownCommands(core.Advice(err)))
-	}
+	failure := operation.NewFailure(err, c.redact, c.ownCommands)
 	if c.output == "json" && (c.started || err != nil) {
-		doc := document{
-			Success: err == nil, Operation: c.operation, Timestamp: c.began.UTC().Format(time.RFC3339Nano),
-			DurationMs: c.since(c.began).Milliseconds(), Data: c.data,
-		}
-		if err != nil {
-			doc.Error = &documentError{Code: code, Message: message, Hint: hint, Retryable: code.Retryable(), Faults: faultsOf(err)}
-		}
-		c.printJSON(doc)
-	} else if err != nil {
+		put(c.proc.Stdout, operation.NewDocument(c.operation, c.began, c.since(c.began), c.data, failure).Encode())
+	} else if failure != nil {
 		p := &printer{color: !c.noColor && isTerminal(c.proc.Stderr)}
-		p.linef("%s %s", p.paint(red, "error ("+string(code)+"):"), message)
-		if hint != "" {
-			p.linef("%s %s", p.paint(bold, "what to do:"), hint)
+		p.linef("%s %s", p.paint(red, "error ("+string(failure.Code)+"):"), failure.Message)
+		if failure.Hint != "" {
+			p.linef("%s %s", p.paint(bold, "what to do:"), failure.Hint)
 		}
 		put(c.proc.Stderr, p.Bytes())
 	}
-	return code.Exit()
-}
-
-func faultsOf(err error) []core.Fault {
-	var out []core.Fault
-	var v *core.ValidationError
-	var f *core.ConfigFaults
-	if errors.As(err, &f) {
-		out = append(out, f.Faults...)
+	if c.started || err != nil {
+		c.terminate(err, failure)
 	}
-	if errors.As(err, &v) {
-		out = append(out, v.Faults...)
-	}
-	return out
+	return core.CodeOf(err).Exit()
 }
 
 // ownCommands makes the commands in a hint ones that can be pasted: with this
@@ -101,29 +61,17 @@ func (c *command) ownCommands(hint string) string {
 }
 
 func (c *command) redact(s string) string {
-	if c.app == nil {
+	if c.session == nil {
 		return s
 	}
-	return c.app.Secrets.Redact(s)
+	return c.session.Redact(s)
 }
 
-func (c *command) printJSON(doc document) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(doc); err != nil {
-		doc.Data, doc.Success = nil, false
-		doc.Error = &documentError{Code: core.CodeInternal, Message: err.Error()}
-		b.Reset()
-		_ = enc.Encode(doc) //nolint:errcheck // strings and numbers only
-	}
-	put(c.proc.Stdout, b.Bytes())
-}
+// warn warns of what may hold secrets.
+func (c *command) warn(text string) { c.tell(c.redact(text)) }
 
-// warn tells people on stderr, or the log when the output is for programs.
-func (c *command) warn(text string) {
-	text = c.redact(text)
+// tell warns people on stderr, or the log when the output is for programs.
+func (c *command) tell(text string) {
 	if c.output == "json" {
 		c.logger().WarnContext(context.Background(), text) //nolint:forbidigo,sloglint // a log line belongs to no call; the text is what is logged
 		return

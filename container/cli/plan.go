@@ -8,95 +8,30 @@ import (
 
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/core/plan"
+	"github.com/flamingock/flamingock-go/internal/app/operation"
 )
 
 func (c *command) planCommand() *cobra.Command {
-	var sel selectFlags
+	var sel operation.Selection
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what apply would do, and why; lock and write nothing",
 		Args:  noArgs,
 	}
-	sel.add(cmd)
-	cmd.RunE = c.do("plan", func(ctx context.Context, _ []string) error {
-		sel.config(c)
-		p, snap, err := c.makePlan(ctx, &sel)
+	addSelection(cmd, &sel)
+	cmd.RunE = c.doGracefully("plan", func(ctx context.Context, _ []string) error {
+		d, err := c.quietly().Plan(ctx, operation.PlanRequest{Selection: sel})
 		if err != nil {
 			return err
 		}
-		policy := c.app.Config.Drift
-		gone := c.holderGone(ctx, snap.Head)
-		c.result(newPlanData(p, snap, gone), func(out *printer) { printPlan(out, p, snap, policy, gone) })
+		c.result(d, func(out *printer) { printPlan(out, d, c.app().Config.Drift) })
 		return nil
 	})
 	return cmd
 }
 
-// makePlan is what plan, status, validate and the issue commands start with.
-func (c *command) makePlan(ctx context.Context, sel *selectFlags) (*plan.Plan, core.Snapshot, error) {
-	r, err := c.openRunner(ctx, true, nil)
-	if err != nil {
-		return nil, core.Snapshot{}, err
-	}
-	return r.Plan(ctx, sel.selection(c))
-}
-
-type planData struct {
-	Ledger  string          `json:"ledger"`
-	HeadSeq uint64          `json:"headSeq"`
-	Digest  string          `json:"digest"`
-	Stages  []planStageData `json:"stages"`
-	Counts  plan.Counts     `json:"counts"`
-	Drift   []core.Drift    `json:"drift"`
-	Lock    *lockData       `json:"lock"`
-}
-
-type planStageData struct {
-	Name    string           `json:"name"`
-	Blocked bool             `json:"blocked"`
-	Waits   string           `json:"waits,omitempty"`
-	Changes []planChangeData `json:"changes"`
-}
-
-type planChangeData struct {
-	ChangeID     string           `json:"changeId"`
-	Order        string           `json:"order"`
-	TargetSystem string           `json:"targetSystem"`
-	State        core.State       `json:"state"`
-	Decision     plan.Decision    `json:"decision"`
-	Reason       string           `json:"reason"`
-	TxType       core.TxType      `json:"txType"`
-	Drift        []core.DriftKind `json:"drift"`
-}
-
-func newPlanData(p *plan.Plan, snap core.Snapshot, gone bool) planData {
-	d := planData{Ledger: p.Ledger, HeadSeq: p.HeadSeq, Digest: p.Digest, Counts: p.Counts, Stages: []planStageData{}, Drift: p.Drift, Lock: newLockData(snap.Head, gone)}
-	if d.Drift == nil {
-		d.Drift = []core.Drift{}
-	}
-	for i := range p.Stages {
-		st := &p.Stages[i]
-		sd := planStageData{Name: st.Name, Blocked: st.Blocked, Waits: st.Waits, Changes: []planChangeData{}}
-		for j := range st.Changes {
-			ch := &st.Changes[j]
-			cd := planChangeData{
-				ChangeID: ch.Change.ID, Order: ch.Change.Order, TargetSystem: ch.Change.TargetSystem, Decision: ch.Decision,
-				Reason: ch.Reason, TxType: ch.TxType, Drift: ch.Drift,
-			}
-			if ch.Record != nil {
-				cd.State = ch.Record.State
-			}
-			if cd.Drift == nil {
-				cd.Drift = []core.DriftKind{}
-			}
-			sd.Changes = append(sd.Changes, cd)
-		}
-		d.Stages = append(d.Stages, sd)
-	}
-	return d
-}
-
-func printPlan(out *printer, p *plan.Plan, snap core.Snapshot, policy core.DriftPolicy, gone bool) {
+func printPlan(out *printer, d *operation.PlanData, policy core.DriftPolicy) {
+	p := d.Plan
 	for i := range p.Stages {
 		st := &p.Stages[i]
 		head := "stage " + st.Name
@@ -132,8 +67,8 @@ func printPlan(out *printer, p *plan.Plan, snap core.Snapshot, policy core.Drift
 		}
 	}
 	printDrift(out, p, policy)
-	if snap.Head.Held() {
-		printLock(out, snap.Head, gone)
+	if d.Head.Held() {
+		printLock(out, d.Head, d.Lock.HolderGone)
 	}
 	n := p.Counts
 	line := fmt.Sprintf("%d to apply, %d to settle, %d waiting for a person, %d running, %d applied, %d filtered out", n.Apply, n.Settle, n.Manual, n.Running, n.Skip, n.Filtered)

@@ -74,8 +74,8 @@ func (p *progress) tick() {
 // stopping tells what a request to stop does.
 func (p *progress) stopping() {
 	switch {
-	case p.current != nil && p.c.app != nil:
-		p.say("stopping: %s gets %s to end; a second signal ends the process at once, and then a person may have to find out what became of it", p.current.ChangeID, p.c.app.Config.Grace)
+	case p.current != nil && p.c.app() != nil:
+		p.say("stopping: %s gets %s to end; a second signal ends the process at once, and then a person may have to find out what became of it", p.current.ChangeID, p.c.app().Config.Grace)
 	default:
 		p.say("stopping")
 	}
@@ -142,6 +142,14 @@ func (p *progress) event(e run.Event) {
 		p.clear()
 		p.c.warn(text)
 	}
+}
+
+// warn warns, above the live line.
+func (p *progress) warn(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clear()
+	p.c.tell(text)
 }
 
 // say prints a plain line. On a terminal it stays above the live line.

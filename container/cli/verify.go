@@ -31,8 +31,8 @@ together with the head and the states.`,
 				Ledger  string `json:"ledger"`
 				Entries uint64 `json:"entries"`
 				Hash    string `json:"hash"`
-			}{c.app.Config.Ledger, n, snap.Head.Hash}, func(out *printer) {
-				out.linef("Ledger %s: %d entries, whole and unaltered.", c.app.Config.Ledger, n)
+			}{c.app().Config.Ledger, n, snap.Head.Hash}, func(out *printer) {
+				out.linef("Ledger %s: %d entries, whole and unaltered.", c.app().Config.Ledger, n)
 			})
 			return nil
 		}),
@@ -43,11 +43,11 @@ together with the head and the states.`,
 // meanwhile are left for the next time.
 func (c *command) verify(ctx context.Context, snap core.Snapshot) (uint64, error) {
 	records := map[string]core.Record{}
-	q := core.HistoryQuery{Ledger: c.app.Config.Ledger}
+	q := core.HistoryQuery{Ledger: c.app().Config.Ledger}
 	var seq uint64
 	hash := ""
 	for seq < snap.Head.Seq {
-		page, err := c.app.Store.History(ctx, q)
+		page, err := c.app().Store.History(ctx, q)
 		if err != nil {
 			return seq, err
 		}

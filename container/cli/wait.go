@@ -7,6 +7,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/core/plan"
+	"github.com/flamingock/flamingock-go/internal/app/operation"
 )
 
 // waitEvery is how often wait looks at the ledger.
@@ -41,11 +43,11 @@ and with 80 when the time is over.`,
 }
 
 func (c *command) wait(ctx context.Context, over <-chan time.Time) error {
-	r, err := c.openRunner(ctx, true, nil)
+	r, err := c.openRunner(ctx, true)
 	if err != nil {
 		return err
 	}
-	sel := (&selectFlags{}).selection(c)
+	sel := plan.Selection{Profiles: c.app().Config.Profiles}
 	began, told := c.proc.Now(), time.Time{}
 	ticker := time.NewTicker(waitEvery)
 	defer ticker.Stop()
@@ -54,7 +56,7 @@ func (c *command) wait(ctx context.Context, over <-chan time.Time) error {
 		if err != nil {
 			return err
 		}
-		state := notApplied(p, c.app.Config.Drift)
+		state := operation.NotApplied(p, c.app().Config.Drift)
 		if core.CodeOf(state) != core.CodePending {
 			if state == nil {
 				c.result(struct {

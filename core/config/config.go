@@ -22,9 +22,14 @@ type Config struct {
 	Drift      core.DriftPolicy
 	Metadata   map[string]string
 	// Enabled is false when the whole tool is switched off.
-	Enabled       bool
+	Enabled bool
+	// Events says which triggers of a function may apply changes.
+	Events        Events
 	Stages        []Stage
 	TargetSystems []TargetSystem
+	// Source is nil when changes are read from the configuration's directory.
+	Source *Source
+	Notify []Notification
 	// Warnings are sentences about what was ignored.
 	Warnings []string
 
@@ -46,6 +51,8 @@ type DynamoDB struct {
 	Table, Region string
 	// Endpoint is another address than AWS's, for tests. Usually empty.
 	Endpoint string
+	// AllowGlobalTable accepts a table with replicas in other Regions.
+	AllowGlobalTable bool
 }
 
 // Lock bounds the lease of a run and how long it waits for another's.

@@ -69,12 +69,13 @@ func TestLoadAll(t *testing.T) {
 	}
 	want := &Config{
 		Path: path, Dir: "testdata", Ledger: "orders/prod",
-		AuditStore: AuditStore{DynamoDB: &DynamoDB{Table: "flamingock", Region: "eu-west-1"}},
+		AuditStore: AuditStore{DynamoDB: &DynamoDB{Table: "flamingock", Region: "eu-west-1", AllowGlobalTable: true}},
 		Lock:       Lock{Lease: 45 * time.Second, Wait: time.Minute},
 		Deadline:   Deadline{Reserve: 10 * time.Second}, Grace: 15 * time.Second,
 		Profiles: []string{"dev", "eu"},
 		Drift:    core.DriftPolicy{Edited: core.DriftWarn, Lost: core.DriftAllow, Late: core.DriftFail},
 		Metadata: map[string]string{"team": "payments", "token": "t0k3n"}, Enabled: true,
+		Events: Events{Allow: []AllowedEvent{{"aws.codepipeline", "CodePipeline Pipeline Execution State Change"}}, ECS: []string{"PRE_SCALE_UP", "POST_SCALE_UP"}},
 		Stages: []Stage{
 			{Name: "main", Location: "changes", Source: core.Position{File: path, Line: 11, Column: 5}},
 			{Name: "seed", Description: "test data", Location: "../seed/", DependsOn: []string{"main"}, Source: core.Position{File: path, Line: 12, Column: 5}},
@@ -159,6 +160,37 @@ func TestStoreChoice(t *testing.T) {
 		}
 		if got.AuditStore.File != c.file || table != c.table {
 			t.Errorf("%s: got file %q and table %q, want %q and %q", name, got.AuditStore.File, table, c.file, c.table)
+		}
+	}
+}
+
+func TestAllowGlobalTable(t *testing.T) {
+	const variable = "FLAMINGOCK_AUDITSTORE_DYNAMODB_ALLOWGLOBALTABLE"
+	for name, c := range map[string]struct {
+		text, env, want string
+		origin          string
+	}{
+		"not said":        {"", "", "false", "default"},
+		"file":            {", allowGlobalTable: true", "", "true", "flamingock.yaml:2:53"},
+		"empty":           {", allowGlobalTable: ", "", "false", "default"},
+		"environment":     {"", "true", "true", "environment variable " + variable},
+		"environment, no": {", allowGlobalTable: true", "false", "false", "environment variable " + variable},
+	} {
+		got := of(t, "ledger: l\nauditStore: {dynamodb: {table: t"+c.text+"}}\n", environment(map[string]string{variable: c.env}))
+		var shown Value
+		for _, v := range got.Values() {
+			if v.Key == keyAllowGlobal {
+				shown = v
+			}
+		}
+		if shown.Value != c.want || shown.Origin != c.origin && !strings.HasSuffix(shown.Origin, c.origin) || (c.want == "true") != got.AuditStore.DynamoDB.AllowGlobalTable {
+			t.Errorf("%s: %+v, %t", name, shown, got.AuditStore.DynamoDB.AllowGlobalTable)
+		}
+	}
+	// A store that was not chosen says nothing about it.
+	for _, v := range of(t, "ledger: l\n", environment(nil)).Values() {
+		if v.Key == keyAllowGlobal {
+			t.Errorf("the embedded store shows %+v", v)
 		}
 	}
 }

@@ -41,12 +41,13 @@ const envPrefix = "FLAMINGOCK_"
 
 // keys lists the settings in the order in which they are shown.
 func keys() []key {
-	return []key{
+	return append([]key{
 		text("ledger", "", func(c *Config) *string { return &c.Ledger }),
 		text("auditStore.file", defaultStore, func(c *Config) *string { return &c.AuditStore.File }),
 		dynamo("table", func(d *DynamoDB) *string { return &d.Table }),
 		dynamo("region", func(d *DynamoDB) *string { return &d.Region }),
 		dynamo("endpoint", func(d *DynamoDB) *string { return &d.Endpoint }),
+		allowGlobalTable(),
 		duration("lock.lease", "30s", minLease, maxLease, func(c *Config) *time.Duration { return &c.Lock.Lease }),
 		duration("lock.wait", "3m0s", 0, 0, func(c *Config) *time.Duration { return &c.Lock.Wait }),
 		reserve(),
@@ -56,11 +57,13 @@ func keys() []key {
 		drift("drift.lost", core.DriftWarn, func(c *Config) *core.DriftAction { return &c.Drift.Lost }),
 		drift("drift.late", core.DriftFail, func(c *Config) *core.DriftAction { return &c.Drift.Late }),
 		metadata(),
-		enabled(),
-	}
+		boolean("enabled", "true", func(c *Config) *bool { return &c.Enabled }),
+	}, sourceKeys()...)
 }
 
 const (
+	keyAllowGlobal = "auditStore.dynamodb.allowGlobalTable"
+
 	defaultStore  = ".flamingock/audit.db"
 	defaultLedger = "default"
 )
@@ -89,6 +92,18 @@ func dynamo(name string, field func(*DynamoDB) *string) key {
 			return *field(c.AuditStore.DynamoDB)
 		},
 	}
+}
+
+func allowGlobalTable() key {
+	k := boolean(keyAllowGlobal, "false", func(c *Config) *bool { return &c.dynamo().AllowGlobalTable })
+	show := k.show
+	k.show = func(c *Config) string {
+		if c.AuditStore.DynamoDB == nil {
+			return ""
+		}
+		return show(c)
+	}
+	return k
 }
 
 func duration(path, def string, low, high time.Duration, field func(*Config) *time.Duration) key {
@@ -193,17 +208,17 @@ func metadata() key {
 	}
 }
 
-func enabled() key {
+func boolean(path, def string, field func(*Config) *bool) key {
 	return key{
-		path: "enabled", def: "true", schema: strictyaml.SchemaOf(reflect.TypeFor[bool]()),
+		path: path, def: def, schema: strictyaml.SchemaOf(reflect.TypeFor[bool]()),
 		set: func(c *Config, s string) error {
 			b, err := strconv.ParseBool(s)
 			if err != nil {
 				return sentence("must be true or false")
 			}
-			c.Enabled = b
+			*field(c) = b
 			return nil
 		},
-		show: func(c *Config) string { return strconv.FormatBool(c.Enabled) },
+		show: func(c *Config) string { return strconv.FormatBool(*field(c)) },
 	}
 }

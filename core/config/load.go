@@ -98,13 +98,16 @@ func load(o Options, name string, data []byte) (*Config, error) {
 	}
 	l.layer(&f)
 	l.store()
+	l.events(&f.Events)
 	l.stages(f.Stages)
 	l.targets(f.TargetSystems)
+	l.source()
+	l.notify(f.Notify)
 	l.warn()
 	if !l.faults.None() {
 		return nil, &core.ConfigFaults{Faults: strictyaml.SortFaults(l.faults.List)}
 	}
-	l.c.values = l.values(f.TargetSystems)
+	l.c.values = append(l.values(f.TargetSystems), notifyValues(f.Notify)...)
 	return l.c, nil
 }
 
@@ -117,6 +120,8 @@ type file struct {
 			Table    *strictyaml.Node `yaml:"table"`
 			Region   *strictyaml.Node `yaml:"region"`
 			Endpoint *strictyaml.Node `yaml:"endpoint"`
+
+			AllowGlobalTable *strictyaml.Node `yaml:"allowGlobalTable"`
 		} `yaml:"dynamodb"`
 	} `yaml:"auditStore"`
 	Lock struct {
@@ -135,8 +140,11 @@ type file struct {
 	} `yaml:"drift"`
 	Metadata      *strictyaml.Node `yaml:"metadata"`
 	Enabled       *strictyaml.Node `yaml:"enabled"`
+	Events        eventsFile       `yaml:"events"`
 	Stages        *strictyaml.Node `yaml:"stages"`
 	TargetSystems *strictyaml.Node `yaml:"targetSystems"`
+	Source        *sourceFile      `yaml:"source"`
+	Notify        *strictyaml.Node `yaml:"notify"`
 }
 
 // nodes returns the single values that are in the file, by key.
@@ -150,7 +158,10 @@ func (f *file) nodes() map[string]*strictyaml.Node {
 	}
 	if d := f.AuditStore.DynamoDB; d != nil {
 		m["auditStore.dynamodb.table"], m["auditStore.dynamodb.region"] = d.Table, d.Region
-		m["auditStore.dynamodb.endpoint"] = d.Endpoint
+		m["auditStore.dynamodb.endpoint"], m[keyAllowGlobal] = d.Endpoint, d.AllowGlobalTable
+	}
+	if f.Source != nil {
+		f.Source.nodes(m)
 	}
 	for k, n := range m {
 		if n == nil || n.Kind == strictyaml.Null {
@@ -167,6 +178,9 @@ func (l *loader) layer(f *file) {
 	if f.AuditStore.DynamoDB != nil {
 		l.c.dynamo()
 		l.origins["auditStore.dynamodb"] = origin{fromFile, l.c.Path}
+	}
+	if f.Source != nil {
+		f.Source.sections(l)
 	}
 	known := map[string]bool{}
 	for _, k := range keys() {
@@ -221,6 +235,8 @@ func (l *loader) fromFile(k *key, n *strictyaml.Node) {
 		}
 	case "metadata":
 		faults = strictyaml.DecodeAt(n, &l.c.Metadata, k.path)
+	case keyAllowGlobal:
+		faults = strictyaml.DecodeAt(n, &l.c.dynamo().AllowGlobalTable, k.path)
 	case "enabled":
 		faults = strictyaml.DecodeAt(n, &l.c.Enabled, k.path)
 	default:
@@ -248,7 +264,7 @@ func (l *loader) store() {
 	c := l.c
 	file := l.origins["auditStore.file"]
 	dynamo := l.origins["auditStore.dynamodb"]
-	for _, k := range []string{"table", "region", "endpoint"} {
+	for _, k := range []string{"table", "region", "endpoint", "allowGlobalTable"} {
 		if o := l.origins["auditStore.dynamodb."+k]; o.level > dynamo.level {
 			dynamo = o
 		}

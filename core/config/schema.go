@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"maps"
 	"reflect"
 	"slices"
 
@@ -23,12 +24,15 @@ func Schema(types []core.TargetType) []byte {
 	leaves := map[string]schema{
 		"stages":        {"type": []string{"array", "null"}, "items": stageSchema()},
 		"targetSystems": targetsSchema(types),
+		"notify":        notifySchema(),
+		"events.allow":  allowSchema(),
+		"events.ecs":    {"type": []string{"array", "null"}, "items": schema{"enum": ECSStages()}},
 	}
 	for _, k := range keys() {
 		s := k.schema
 		if k.def != "" {
 			s = s.With(schema{"default": k.def})
-			if k.path == "enabled" {
+			if k.path == "enabled" || k.path == keyAllowGlobal {
 				s["default"] = k.def == "true"
 			}
 		}
@@ -42,7 +46,8 @@ func Schema(types []core.TargetType) []byte {
 
 // descriptions are what editors show, by key.
 func descriptions() map[string]string {
-	return map[string]string{
+	d := map[string]string{
+		"notify":                       "Who is told of failed runs and new issues: a list of sns, eventBridge or webhook.",
 		"ledger":                       "The name of the history; a store holds many.",
 		"auditStore":                   "Where history lives: file or dynamodb.",
 		"auditStore.file":              "The embedded audit store, on a local disk; relative to this file.",
@@ -50,6 +55,7 @@ func descriptions() map[string]string {
 		"auditStore.dynamodb.table":    "Required, here or in the environment.",
 		"auditStore.dynamodb.region":   "The table's region.",
 		"auditStore.dynamodb.endpoint": "Another address than AWS's, for tests.",
+		keyAllowGlobal:                 "true: a table with replicas in other Regions is accepted; then all executions of a ledger must use one Region.",
 		"lock":                         "The lease, and the wait for another's.",
 		"lock.lease":                   "How long others wait for a sign of life before they take over; 1s to 15m.",
 		"lock.wait":                    "How long a run waits for the lock.",
@@ -63,9 +69,14 @@ func descriptions() map[string]string {
 		"drift.late":                   "A new change comes before an applied one.",
 		"metadata":                     "Written into every audit entry.",
 		"enabled":                      "false: apply does nothing and ends with 0.",
+		"events":                       "Which triggers of a function may apply changes, where they do not say so themselves.",
+		"events.allow":                 "The EventBridge events, by source and detail-type; no patterns. Absent: none.",
+		"events.ecs":                   "The stages of an ECS deployment. Absent: PRE_SCALE_UP.",
 		"stages":                       "Ordered groups of changes.",
 		"targetSystems":                "The systems that changes act on, by id.",
 	}
+	maps.Copy(d, sourceDescriptions())
+	return d
 }
 
 // fileSchema is the schema of a struct whose values are nodes.
@@ -95,7 +106,19 @@ func fileSchema(t reflect.Type, path string, leaves map[string]schema) schema {
 		}
 		s["not"] = schema{"type": "object", "allOf": []schema{set("file"), set("dynamodb")}}
 	}
+	if path == "source" {
+		s = sourceSchema(s)
+	}
 	return s
+}
+
+func allowSchema() schema {
+	named := strictyaml.TextSchema().NotNull().With(schema{"pattern": `\S`})
+	item := schema{
+		"type": "object", "additionalProperties": false, "required": []string{"source", "detailType"},
+		"properties": schema{"source": named, "detailType": named},
+	}
+	return schema{"type": []string{"array", "null"}, "items": item}
 }
 
 func stageSchema() schema {
@@ -170,3 +193,5 @@ func (q *question) Resolver() core.Resolver {
 }
 
 func (q *question) Path(path string) string { return path }
+
+func (q *question) StoreDomain() string { return "" }

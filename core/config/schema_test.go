@@ -56,6 +56,10 @@ func loaderOnly() map[string]string {
 		"short lease": "a schema cannot compare durations",
 		"long lease":  "a schema cannot compare durations",
 		"ledger":      "the environment may name it",
+		"no key":      "the environment may name it",
+		"zip's path":  "a schema cannot clean paths",
+		"big":         "a schema cannot compare sizes",
+		"http":        "a schema cannot tell which host is this machine",
 	}
 }
 
@@ -69,6 +73,9 @@ func goodFiles() map[string]string {
 		"no settings":    "targetSystems: {a: {type: sqlite}}\n",
 		"location only":  "stages: [{location: a/b}, {name: ../x}]\n",
 		"file store":     "auditStore: {file: x.db}\n",
+		"sources":        "source: {dir: , artifact: , s3: {bucket: b.b, key: 1, versionId: , sha256: '', path: a/, maxSize: 1000}}\n",
+		"only artifact":  "source: {artifact: {}}\n",
+		"notify":         "notify: [{eventBridge: {}}, {webhook: {url: 'http://[::1]:80/x', headers: }, on: }, {sns: , webhook: {url: '${env:X}'}, on: [applied, applied]}]\n",
 		"long durations": "lock: {wait: 1h2m3.5s}\ngrace: +5s\n",
 	}
 }

@@ -107,3 +107,6 @@ func (s *settings) Decode(into any) error {
 func (s *settings) Resolver() core.Resolver { return s.config.Resolver() }
 
 func (s *settings) Path(p string) string { return s.config.path(p) }
+
+// StoreDomain is not known here: whoever makes the audit store knows it.
+func (s *settings) StoreDomain() string { return "" }

@@ -120,6 +120,9 @@ func unknownOutcome(c Case, retry bool) Verdict {
 	if r.State == core.StateFailed {
 		what = "its last attempt failed and nobody can tell how far it came"
 	}
+	if r.Operation == core.OpImport {
+		return imported(c, what, retry)
+	}
 	if r.Operation != core.OpApply && r.Operation != "" {
 		return Verdict{Manual, fmt.Sprintf("its %s has no recorded end, and no strategy covers that", r.Operation)}
 	}
@@ -143,6 +146,19 @@ func unknownOutcome(c Case, retry bool) Verdict {
 		return Verdict{Manual, what + ", and the change was edited since, so its probe cannot tell"}
 	case r.TxType == core.TxSeparateBare:
 		return Verdict{Manual, what + ": its transaction may or may not have committed"}
+	}
+	return Verdict{Manual, what + ": the target system may hold all of it, part of it, or nothing"}
+}
+
+// imported decides about another edition's attempt to apply. Its markers and
+// transactions are not ours to ask, and nobody knows what the change looked like.
+func imported(c Case, what string, retry bool) Verdict {
+	what += " in the imported history"
+	switch {
+	case !c.SameTarget:
+		return Verdict{Manual, what + fmt.Sprintf(", and it acted on another target system (%s)", c.Record.TargetSystem)}
+	case retry:
+		return Verdict{Apply, what + "; its strategy is ALWAYS_RETRY: runs again"}
 	}
 	return Verdict{Manual, what + ": the target system may hold all of it, part of it, or nothing"}
 }

@@ -24,6 +24,7 @@ func TestDecisions(t *testing.T) {
 	states(&b, t)
 	unknowns(&b, t)
 	operations(&b, t)
+	imports(&b, t)
 	attempts(&b, t)
 	settlements(&b)
 	const file = "testdata/decisions.golden"
@@ -124,6 +125,22 @@ func operations(b *strings.Builder, t *testing.T) {
 				c.Record.Operation, c.Probe = op, true
 				v := decide(t, c)
 				row(b, op, tx, st, v.Decision, v.Reason)
+			}
+		}
+	}
+}
+
+func imports(b *strings.Builder, t *testing.T) {
+	table(b, "Imported from another edition, without a checksum, with a probe", "state", "recorded tx type", "strategy", "target system", "decision", "reason")
+	for _, s := range core.States() {
+		for _, tx := range core.TxTypes() {
+			for _, st := range strategies {
+				for _, target := range []bool{true, false} {
+					c := caseOf(s, tx, st)
+					c.Record.Operation, c.SameTarget, c.SameChecksum, c.Probe = core.OpImport, target, false, true
+					v := decide(t, c)
+					row(b, s, tx, st, map[bool]string{true: "same", false: "another"}[target], v.Decision, v.Reason)
+				}
 			}
 		}
 	}

@@ -59,6 +59,13 @@ func (r *Runner) obtain(ctx context.Context, exec string, stop <-chan struct{}, 
 		arrived := r.o.Now()
 		held := snap.Head.Held()
 		in, err := decide(snap, held)
+		var near *core.DeadlineError
+		if held && errors.As(err, &near) { // it is the holder that there was no time for
+			if blockedFrom.IsZero() {
+				blockedFrom = arrived
+			}
+			err = &core.HeldError{Ledger: r.o.Ledger, Holder: snap.Head.Holder, Token: snap.Head.Token, Waited: arrived.Sub(blockedFrom), Why: near.Error()}
+		}
 		if err != nil || in.idle {
 			return nil, err
 		}

@@ -10,10 +10,6 @@ import (
 	"github.com/flamingock/flamingock-go/core/plan"
 )
 
-// baselineBatch is how many changes one append of Baseline records: audit stores
-// bound what fits into one transaction.
-const baselineBatch = 20
-
 // Baseline records changes as applied without running them: for a system that has
 // them already when Flamingock comes to it. Only changes that the ledger does not
 // know and that sel admits are recorded, in the order in which they would run: up
@@ -44,7 +40,7 @@ func (r *Runner) baselineHeld(h *holding, exec string, sel plan.Selection, reaso
 		return 0, err
 	}
 	done := 0
-	for batch := range slices.Chunk(entries, baselineBatch) {
+	for batch := range slices.Chunk(entries, core.MaxEntries) {
 		if err := h.guard(h.ctx); err != nil {
 			return done, err
 		}

@@ -55,14 +55,14 @@ func TestBaselineIsInterrupted(t *testing.T) {
 	store := &failingAppend{Store: inner, left: 1}
 	r := adoptable(t, store, &client{}, 50, "1")
 	n, err := r.Baseline(t.Context(), plan.Selection{}, "had them")
-	if n != 20 || err == nil {
-		t.Fatalf("got %d, %v; want 20 and an error", n, err)
+	if n != core.MaxEntries || err == nil {
+		t.Fatalf("got %d, %v; want %d and an error", n, err, core.MaxEntries)
 	}
 	if s, _ := inner.Load(t.Context(), "l"); s.Head.Held() {
 		t.Error("the lease is still held")
 	}
-	if n, err := adoptable(t, inner, &client{}, 50, "1").Baseline(t.Context(), plan.Selection{}, "had them"); n != 30 || err != nil {
-		t.Fatalf("got %d, %v; want the other 30", n, err)
+	if n, err := adoptable(t, inner, &client{}, 50, "1").Baseline(t.Context(), plan.Selection{}, "had them"); n != 50-core.MaxEntries || err != nil {
+		t.Fatalf("got %d, %v; want the others", n, err)
 	}
 }
 

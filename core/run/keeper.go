@@ -240,10 +240,8 @@ func (k *keeper) append(ctx context.Context, entries []core.Entry, release bool,
 	from := k.now()
 	a := core.Append{Lease: k.lease, Entries: entries, Release: release}
 	send := k.store.Append
-	if items != nil {
-		send = func(ctx context.Context, a core.Append) error {
-			return k.store.(core.SharingStore).AppendShared(ctx, a, items) //nolint:forcetypeassert // New has checked it
-		}
+	if sharing, ok := k.store.(core.SharingStore); ok && items != nil { // New has checked that it can share
+		send = func(ctx context.Context, a core.Append) error { return sharing.AppendShared(ctx, a, items) }
 	}
 	err := insist(ctx, k.duration, func(ctx context.Context) error { return send(ctx, a) })
 	if err != nil {
@@ -275,6 +273,7 @@ func insist(ctx context.Context, lease time.Duration, send func(context.Context)
 	b := backoff.NewExponentialBackOff()
 	b.InitialInterval = 20 * time.Millisecond
 	b.MaxInterval = max(lease/10, 50*time.Millisecond)
+	var said error // by the store, before
 	for open := false; ; open = true {
 		attempt, cancel := context.WithTimeout(ctx, max(lease/2, time.Second))
 		err := send(attempt)
@@ -288,9 +287,13 @@ func insist(ctx context.Context, lease time.Duration, send func(context.Context)
 			}
 			return err
 		}
+		if ctx.Err() != nil && said != nil && isContextError(err) {
+			err = said // people need to know why, not that time is up
+		}
 		if ctx.Err() != nil || !pause(ctx, b.NextBackOff()) {
 			return core.Unknown(err)
 		}
+		said = err
 	}
 }
 
@@ -299,8 +302,9 @@ func insist(ctx context.Context, lease time.Duration, send func(context.Context)
 func blind(err error) bool {
 	var se *core.StoreError
 	var pe *core.PermissionError
+	var ce *core.ConfigError
 	var re *core.RefusedError // for which the store has looked
-	return !errors.As(err, &re) && (errors.As(err, &se) || errors.As(err, &pe))
+	return !errors.As(err, &re) && (errors.As(err, &se) || errors.As(err, &pe) || errors.As(err, &ce))
 }
 
 // definite reports whether err says that nothing was written, for good.
@@ -310,8 +314,10 @@ func definite(err error) bool {
 	}
 	var se *core.StoreError
 	var pe *core.PermissionError
+	var ce *core.ConfigError
 	var re *core.RefusedError
-	return errors.As(err, &re) || errors.Is(err, core.ErrLeaseLost) || errors.Is(err, core.ErrConflict) || errors.As(err, &se) || errors.As(err, &pe)
+	return errors.Is(err, core.ErrLeaseLost) || errors.Is(err, core.ErrConflict) ||
+		errors.As(err, &se) || errors.As(err, &pe) || errors.As(err, &ce) || errors.As(err, &re)
 }
 
 // pause waits for d, or less if ctx ends: then it returns false.

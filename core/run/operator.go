@@ -143,7 +143,8 @@ func (r *Runner) change(id string) *core.Change {
 
 // hasMarker reports whether a marker in the target system tells what happened.
 func hasMarker(rec core.Record) bool {
-	return rec.TxType == core.TxSeparateMarker && (rec.State == core.StateStarted || rec.State == core.StateFailed && rec.Unknown)
+	// Another edition's markers are not ours to ask.
+	return rec.Operation != core.OpImport && rec.TxType == core.TxSeparateMarker && (rec.State == core.StateStarted || rec.State == core.StateFailed && rec.Unknown)
 }
 
 // ContradictionError says that the marker in the target system contradicts a

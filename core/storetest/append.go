@@ -95,13 +95,13 @@ func appendCases() []testCase {
 		{"append/many entries", func(t tb, w *world) {
 			s := w.open()
 			var es []core.Entry
-			for i := range 20 {
+			for i := range core.MaxEntries {
 				es = append(es, applied(changeID(i)))
 			}
 			alice := w.take(t, s, "alice", es...)
 			alice.append(t, es...)
-			if got := len(w.whole(t, s).History); got != 40 {
-				t.Fatalf("got %d entries, want 40", got)
+			if got := len(w.whole(t, s).History); got != 2*core.MaxEntries {
+				t.Fatalf("got %d entries, want %d", got, 2*core.MaxEntries)
 			}
 		}},
 		{"append/sum adds up over a life", func(t tb, w *world) {

@@ -3,6 +3,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,12 +12,16 @@ import (
 	"runtime/debug"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/core/config"
 	"github.com/flamingock/flamingock-go/core/filestore"
 	"github.com/flamingock/flamingock-go/core/run"
 	"github.com/flamingock/flamingock-go/core/template"
+	"github.com/flamingock/flamingock-go/dynamo"
+	"github.com/flamingock/flamingock-go/internal/awsclient"
+	"github.com/flamingock/flamingock-go/internal/source"
 )
 
 // Options says what to wire.
@@ -32,6 +37,21 @@ type Options struct {
 	// Trigger and Events are passed to the Runner.
 	Trigger core.Trigger
 	Events  func(run.Event)
+	// Principal is who asked for this. "": the process's OS user.
+	Principal string
+	// MaxLease caps the configured lease, for a process that is stopped at a known
+	// time; never below run.MinLease. 0: no cap.
+	MaxLease time.Duration
+	// AWS keeps configurations of AWS clients for others in this process. Nil: the
+	// App's own are made anew.
+	AWS *AWSConfigs
+	// KeepClients leaves the Program's Clients open: others in this process use them.
+	// If they do so at the same time, the Clients must be safe for that.
+	KeepClients bool
+	// Job is the CodePipeline job at work, for `source: {artifact}`; nil: there is none.
+	Job *source.Job
+	// DirVersion is recorded as the version of `source: {dir}`: the function's.
+	DirVersion string
 }
 
 // App is a wired program. Close it.
@@ -95,7 +115,9 @@ func (a *App) makeTargets() error {
 			continue
 		}
 		a.Targets[ts.ID] = t
-		a.close = append(a.close, t.Close)
+		if ts.Type != custom || !a.o.KeepClients {
+			a.close = append(a.close, t.Close)
+		}
 	}
 	for _, t := range a.o.Program.Clients {
 		if _, configured := a.Targets[t.ID()]; !configured {
@@ -105,9 +127,12 @@ func (a *App) makeTargets() error {
 	return core.JoinConfigFaults(errs...)
 }
 
+// custom is the type of a target system whose client the Program brings.
+const custom = "custom"
+
 func (a *App) makeTarget(ts config.TargetSystem) (core.Target, error) {
 	where := ts.Source.String()
-	if ts.Type == "custom" {
+	if ts.Type == custom {
 		for _, t := range a.o.Program.Clients {
 			if t.ID() == ts.ID {
 				return t, nil
@@ -117,13 +142,13 @@ func (a *App) makeTarget(ts config.TargetSystem) (core.Target, error) {
 	}
 	i := slices.IndexFunc(a.o.Program.Targets, func(t core.TargetType) bool { return t.Name == ts.Type })
 	if i < 0 {
-		names := []string{"custom"}
+		names := []string{custom}
 		for _, t := range a.o.Program.Targets {
 			names = append(names, t.Name)
 		}
 		return nil, &core.ConfigError{Where: where, Key: "targetSystems." + ts.ID + ".type", Reason: fmt.Sprintf("unknown type %q%s", ts.Type, core.DidYouMean(ts.Type, names))}
 	}
-	t, err := a.o.Program.Targets[i].New(ts.ID, settings{ts.Settings, a.Secrets})
+	t, err := a.o.Program.Targets[i].New(ts.ID, settings{ts.Settings, a.Secrets, a.storeDomain})
 	var ce *core.ConfigError
 	if errors.As(err, &ce) && ce.Where == "" {
 		ce.Where = where
@@ -136,22 +161,53 @@ func (a *App) makeTarget(ts config.TargetSystem) (core.Target, error) {
 type settings struct {
 	core.Settings
 	secrets *core.Redactor
+	domain  func() string
 }
 
 func (s settings) Resolver() core.Resolver { return s.secrets }
 
+// StoreDomain lets target systems see whether they are where the audit store is.
+func (s settings) StoreDomain() string { return s.domain() }
+
+// storeDomain says where the audit store is and with which credentials it is used;
+// "" for one that shares its transactions with nobody.
+func (a *App) storeDomain() string {
+	if d := a.Config.AuditStore.DynamoDB; d != nil {
+		return awsclient.Domain(awsclient.Settings{Region: d.Region, Endpoint: d.Endpoint})
+	}
+	return ""
+}
+
 // OpenStore opens the audit store. A read-only one is not created when missing.
 func (a *App) OpenStore(ctx context.Context, readOnly bool) error {
-	if a.Config.AuditStore.DynamoDB != nil {
-		return &core.ConfigError{Key: "auditStore.dynamodb", Reason: "this build has no DynamoDB audit store", Next: "use the embedded one: auditStore.file"}
+	a.readOnly = readOnly
+	if d := a.Config.AuditStore.DynamoDB; d != nil {
+		cfg, err := a.o.AWS.load(ctx, awsclient.Settings{Region: d.Region, Endpoint: d.Endpoint})
+		if err != nil {
+			return a.under("auditStore.dynamodb", err)
+		}
+		a.Store = dynamo.New(cfg, d.Table, dynamo.Options{AllowGlobalTable: d.AllowGlobalTable, Domain: a.storeDomain()})
+		return nil
 	}
 	s, err := filestore.Open(ctx, a.Config.AuditStore.File, &filestore.Options{ReadOnly: readOnly})
 	if err != nil {
 		return err
 	}
-	a.Store, a.readOnly = s, readOnly
+	a.Store = s
 	a.close = append(a.close, s.Close)
 	return nil
+}
+
+// under says to which key of the configuration a fault of an AWS client belongs.
+func (a *App) under(key string, err error) error {
+	var ce *core.ConfigError
+	if errors.As(err, &ce) {
+		if ce.Key != "" {
+			key += "." + ce.Key
+		}
+		ce.Key, ce.Where = key, a.Config.Path
+	}
+	return err
 }
 
 // Runner makes the Runner over what was loaded and opened.
@@ -170,10 +226,18 @@ func (a *App) Runner() (*run.Runner, error) {
 	}
 	return run.New(run.Options{
 		Ledger: a.Config.Ledger, Store: a.Store, Stages: a.Stages, Targets: a.Targets, Resolver: a.Secrets,
-		Lease: a.Config.Lock.Lease, Wait: wait, Reserve: a.Config.Deadline.Reserve, Grace: grace, Drift: a.Config.Drift,
-		Trigger: a.o.Trigger, Principal: principal(), Version: Version(a.o.Program), Metadata: a.Config.Metadata, Events: a.o.Events,
+		Lease: a.lease(), Wait: wait, Reserve: a.Config.Deadline.Reserve, Grace: grace, Drift: a.Config.Drift,
+		Trigger: a.o.Trigger, Principal: cmp.Or(a.o.Principal, principal()), Version: Version(a.o.Program), Metadata: a.Config.Metadata, Events: a.o.Events,
 		TracerProvider: tel.tracers, MeterProvider: tel.meters,
 	})
+}
+
+// lease is how long others wait for a sign of life of this process.
+func (a *App) lease() time.Duration {
+	if a.o.MaxLease == 0 {
+		return a.Config.Lock.Lease
+	}
+	return min(a.Config.Lock.Lease, max(a.o.MaxLease, run.MinLease))
 }
 
 // Close frees everything that was opened, the last first.

@@ -6,6 +6,7 @@ package awsclient
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -89,6 +90,18 @@ func Load(ctx context.Context, s Settings) (aws.Config, error) {
 		}))}
 	}
 	return cfg, nil
+}
+
+// Domain says in words where a client of these Settings goes, and as whom. It
+// contacts nothing. Two Settings of one process that give the same words are the
+// same principal at the same place; other words do not mean that they are not.
+// "" for Settings that Load refuses.
+func Domain(s Settings) string {
+	cfg, err := Load(context.Background(), s) //nolint:forbidigo // the environment and files are read: nothing to wait for
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("region %q, endpoint %q, profile %q, role %q", cfg.Region, aws.ToString(cfg.BaseEndpoint), s.Profile, s.RoleARN)
 }
 
 // CredentialsError says that no credentials could be had.

@@ -50,6 +50,11 @@ func TestEmbedding(t *testing.T) {
 			has:     []string{pgx, aws, "internal/awsclient"},
 			hasNot:  []string{"modernc.org/", yaml, lock, "targets/sqlite", "core/filestore", "dynamo"},
 		},
+		"the Runner on DynamoDB": {
+			imports: []string{"core/run", "targets/dynamodb"},
+			has:     []string{aws, "internal/awsclient"},
+			hasNot:  []string{"database/sql", "modernc.org/", pgx, yaml, lock, "targets/sqlite", "targets/sqltarget", "core/filestore", "dynamo"},
+		},
 		"change files": {
 			imports: []string{"core/template"},
 			has:     []string{yaml},

@@ -152,9 +152,21 @@ var Rules = Table{
 			Why:      "decoding of trigger events needs no more than their types",
 		},
 		{
+			Packages: []string{"internal/source"},
+			Own:      []string{"core", "core/config", "internal/awsclient"},
+			Third:    []string{awsSDK, awsSmithy},
+			Why:      "where changes come from: the configuration and S3, nothing of Lambda",
+		},
+		{
+			Packages: []string{"internal/notify"},
+			Own:      []string{"core", "core/plan", "core/run", "core/config", "internal/awsclient"},
+			Third:    []string{awsSDK},
+			Why:      "who is told of a run: its report and the configuration, nothing of Lambda",
+		},
+		{
 			Packages: []string{"internal/app/..."},
-			Own:      []string{"core", "core/plan", "core/run", "core/template", "core/config", "core/filestore", "dynamo", "dynamo/javaedition", "internal/awsclient"},
-			Third:    []string{"go.opentelemetry.io/..."},
+			Own:      []string{"core", "core/plan", "core/run", "core/template", "core/config", "core/filestore", "dynamo", "dynamo/javaedition", "internal/awsclient", "internal/source", "internal/notify"},
+			Third:    []string{"go.opentelemetry.io/...", "github.com/aws/aws-sdk-go-v2/aws"},
 			Why:      "the wiring gets its target systems from the Program; it must not choose them",
 		},
 		{
@@ -165,7 +177,7 @@ var Rules = Table{
 		},
 		{
 			Packages: []string{"lambda/handler/..."},
-			Own:      []string{"core", "core/plan", "core/run", "core/template", "core/config", "core/filestore", "dynamo", "events", "internal/app/...", "internal/awsclient"},
+			Own:      []string{"core", "core/plan", "core/run", "core/template", "core/config", "core/filestore", "dynamo", "events", "internal/app/...", "internal/awsclient", "internal/source", "internal/notify"},
 			Third:    []string{awsLambda, awsSDK, awsSmithy},
 			Why:      "users compile their own function around the handler: it gets target systems from the Program",
 		},
@@ -175,12 +187,12 @@ var Rules = Table{
 			Why:      "a main is one call with a Program",
 		},
 		{
-			Packages: []string{"lambda"},
+			Packages: []string{"lambda", "lambda/aws"},
 			Own:      []string{"core", "lambda/handler", "targets/all", "targets/aws"},
 			Why:      "a main is one call with a Program",
 		},
 		{
-			Packages: []string{"internal/layers", "internal/testreport"},
+			Packages: []string{"internal/layers", "internal/testreport", "lambda/zip", "container/image"},
 			Why:      "the tools of the build need the standard library only",
 		},
 		{
@@ -194,6 +206,10 @@ var Rules = Table{
 			Third:    []string{awsSDK},
 			ForTests: true,
 			Why:      "the finder of AWS simulators for tests knows the SDK's configuration",
+		},
+		{
+			Packages: []string{"infra", "container/imagetest"},
+			Why:      "tests only: of the template, of the container image",
 		},
 		{
 			Packages: []string{"localstack-tests/..."},
@@ -243,7 +259,7 @@ var Rules = Table{
 			Why:   "an audit store does not know target systems",
 		},
 		{
-			From:  []string{"internal/app/...", "container", "lambda"},
+			From:  []string{"internal/app/...", "container", "lambda", "lambda/aws"},
 			Never: []string{"go.opentelemetry.io/otel/sdk/...", "go.opentelemetry.io/otel/exporters/..."},
 			Why:   "telemetry's SDK and exporters are for those who ask for them, with the build tag otel",
 		},

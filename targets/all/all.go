@@ -4,6 +4,7 @@ package all
 
 import (
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/targets/dynamodb"
 	"github.com/flamingock/flamingock-go/targets/postgres"
 	"github.com/flamingock/flamingock-go/targets/postgres/rdsauth"
 	"github.com/flamingock/flamingock-go/targets/sqlite"
@@ -12,6 +13,7 @@ import (
 // Types returns all target types, by name.
 func Types() []core.TargetType {
 	return []core.TargetType{
+		dynamodb.Type(),
 		postgres.Type(postgres.WithTokens(rdsauth.New())),
 		sqlite.Type(),
 	}

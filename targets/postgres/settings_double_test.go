@@ -34,6 +34,8 @@ func (s settings) Decode(into any) error {
 
 func (s settings) Resolver() core.Resolver { return resolver{} }
 
+func (s settings) StoreDomain() string { return "" }
+
 func (s settings) Path(path string) string {
 	if filepath.IsAbs(path) {
 		return path

@@ -1,0 +1,312 @@
+package dynamo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/core/run"
+	"github.com/flamingock/flamingock-go/internal/awstest"
+)
+
+// report is what a world needs of a test.
+type report interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+	Logf(format string, args ...any)
+}
+
+// bench is what the worlds of one test share: a table for ledgers, and one for
+// the effects of changes that share the store's transactions.
+type bench struct {
+	cfg           aws.Config
+	table, things string
+	ledgers       atomic.Int64
+}
+
+func newBench(t testing.TB) *bench {
+	t.Helper()
+	cfg := awstest.DynamoDB(t)
+	return &bench{cfg: cfg, table: newTable(t, cfg), things: newTable(t, cfg)}
+}
+
+// world is one ledger, and the systems that its changes act on.
+type world struct {
+	t      report
+	b      *bench
+	ledger string
+	stages []core.Stage
+	lease  time.Duration
+	svc    *system
+	store  *Store // undisturbed
+	client *dynamodb.Client
+}
+
+func (b *bench) world(t report, stages ...core.Stage) *world {
+	w := &world{
+		t: t, b: b, ledger: fmt.Sprintf("orders/%d", b.ledgers.Add(1)), stages: stages, lease: 6 * time.Second,
+		svc: &system{rows: map[string]int{}, calls: map[string]int{}}, client: dynamodb.NewFromConfig(b.cfg),
+	}
+	w.store = New(b.cfg, b.table, Options{Domain: b.things})
+	return w
+}
+
+// system is a system without transactions.
+type system struct {
+	mu    sync.Mutex
+	rows  map[string]int // effects that are there
+	calls map[string]int
+}
+
+func (s *system) count(id string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rows[id]
+}
+
+func (s *system) called(id string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.calls[id]
+}
+
+func (s *system) add(id string, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls[id]++
+	s.rows[id] += n
+}
+
+// effect is how often the effect of a change is there.
+func (w *world) effect(id string) int {
+	if id[0] == 's' {
+		return w.thing(id)
+	}
+	return w.svc.count(id)
+}
+
+// process is one operating system process that runs changes, over a wire of its
+// own.
+type process struct {
+	*wire
+	w    *world
+	name string
+	// seen receives the Runner's events.
+	seen   func(run.Event)
+	clock  func() time.Time
+	ctx    context.Context
+	cancel context.CancelFunc
+	stores *Store
+}
+
+func (w *world) process(name string) *process {
+	p := &process{wire: &wire{}, w: w, name: name, seen: func(run.Event) {}, clock: time.Now}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.stores = New(p.config(w.b.cfg), w.b.table, Options{Domain: w.b.things})
+	return p
+}
+
+// now stands still with its process.
+func (p *process) now() time.Time {
+	p.wait()
+	return p.clock()
+}
+
+func (p *process) runner(change ...func(*run.Options)) *run.Runner {
+	o := run.Options{
+		Ledger: p.w.ledger, Stages: p.w.stages, Store: p.stores, Lease: p.w.lease, Wait: time.Minute, Grace: time.Second, Now: p.now, Host: p.name,
+		Targets: map[string]core.Target{"svc": core.NewClientTarget("svc", p), "here": &sharing{w: p.w}},
+		Events:  func(e run.Event) { p.seen(e) },
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	r, err := run.New(o)
+	if err != nil {
+		p.w.t.Fatalf("%v", err)
+	}
+	return r
+}
+
+// outcome is how a process ended.
+type outcome struct {
+	died bool
+	rep  *run.Report
+	err  error
+}
+
+func (o outcome) code() string {
+	switch c := core.CodeOf(o.err); {
+	case o.died:
+		return "died"
+	case c == "":
+		return string(o.rep.Status)
+	default:
+		return string(c)
+	}
+}
+
+func (p *process) apply(change ...func(*run.Options)) outcome { return <-p.start(change...) }
+
+func (p *process) start(change ...func(*run.Options)) <-chan outcome {
+	r, c := p.runner(change...), make(chan outcome, 1)
+	go func() {
+		o := outcome{died: true}
+		defer func() { c <- o }()
+		rep, err := r.Apply(p.ctx, run.ApplyOptions{})
+		o.rep, o.err, o.died = rep, err, false
+	}()
+	return c
+}
+
+// resolveTruly lets a person look at the systems and say what is there.
+func (w *world) resolveTruly(err error) {
+	w.t.Helper()
+	var ie *core.InterventionError
+	if !errors.As(err, &ie) {
+		return
+	}
+	for _, is := range ie.Issues {
+		as := core.StateManualMarkedRolledBack
+		if w.effect(is.ChangeID) > 0 {
+			as = core.StateManualMarkedApplied
+		}
+		if _, err := w.process("person").runner().Resolve(context.Background(), run.Resolution{ChangeID: is.ChangeID, As: as, Reason: "looked at it"}); err != nil {
+			w.t.Errorf("resolve %s as %s: %v", is.ChangeID, as, err)
+		}
+	}
+}
+
+// heal runs, undisturbed, until nothing is left to do.
+func (w *world) heal(prepare ...func(*process)) {
+	w.t.Helper()
+	for range 8 {
+		p := w.process("healer")
+		for _, f := range prepare {
+			f(p)
+		}
+		prepare = nil
+		o := p.apply()
+		switch core.CodeOf(o.err) {
+		case "":
+			return
+		case core.CodeChangeFailed, core.CodeLockHeld: // one that fails once; a faster other
+		case core.CodeManualIntervention:
+			w.resolveTruly(o.err)
+		case core.CodeLeaseLost:
+			w.t.Logf("a slow machine: %v", o.err)
+		default:
+			w.t.Errorf("an undisturbed run ended with %s: %v", o.code(), o.err)
+		}
+	}
+	w.t.Errorf("runs do not come to an end: %v", w.states())
+}
+
+func (w *world) load() core.Snapshot {
+	w.t.Helper()
+	s, err := w.store.Load(context.Background(), w.ledger)
+	if err != nil {
+		w.t.Fatalf("load: %v", err)
+	}
+	return s
+}
+
+func (w *world) history() []core.Entry {
+	w.t.Helper()
+	var all []core.Entry
+	for q := (core.HistoryQuery{Ledger: w.ledger}); ; {
+		page, err := w.store.History(context.Background(), q)
+		if err != nil {
+			w.t.Fatalf("history: %v", err)
+		}
+		all = append(all, page.Entries...)
+		if q.AfterSeq = page.Next; q.AfterSeq == 0 {
+			return all
+		}
+	}
+}
+
+// states returns "change STATE" of every entry.
+func (w *world) states() []string {
+	w.t.Helper()
+	var out []string
+	for _, e := range w.history() {
+		s := strings.TrimSpace(e.ChangeID + " " + string(e.State))
+		if e.Unknown {
+			s += " unknown"
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// mustAddUp checks that the ledger is whole, and that every entry was written by
+// the one execution that had the lease then.
+func (w *world) mustAddUp() core.Snapshot {
+	w.t.Helper()
+	all, s := w.history(), w.load()
+	if err := core.VerifyChain(0, "", all); err != nil {
+		w.t.Errorf("%v", err)
+	}
+	records, writers, applied := map[string]core.Record{}, map[uint64]string{}, map[string]bool{}
+	token := uint64(0)
+	for _, e := range all {
+		if e.Token < token {
+			w.t.Errorf("entry %d was written with token %d, when %d was out", e.Seq, e.Token, token)
+		}
+		token = e.Token
+		if by := writers[token]; by != "" && by != e.ExecutionID {
+			w.t.Errorf("entry %d: two executions wrote with token %d", e.Seq, token)
+		}
+		writers[token] = e.ExecutionID
+		if e.ChangeID == "" {
+			continue
+		}
+		if e.State == core.StateStarted && applied[e.ChangeID] {
+			w.t.Errorf("entry %d starts %s, which is applied", e.Seq, e.ChangeID)
+		}
+		records[e.ChangeID], applied[e.ChangeID] = e.Record(), e.State.IsApplied()
+	}
+	if !maps.Equal(records, s.Records) || s.Head.Seq != uint64(len(all)) || tear(s) != nil {
+		w.t.Errorf("the history has %d entries and %v, the load gives %+v", len(all), records, s)
+	}
+	return s
+}
+
+// mustBeDone checks what must hold when everything is applied.
+func (w *world) mustBeDone() {
+	w.t.Helper()
+	s := w.mustAddUp()
+	if s.Head.Held() { // a dead one's, and nobody needed it: whoever does gets it
+		more := core.Stage{Name: "more", Changes: []core.Change{plain("x1", "1")}}
+		if o := w.process("one more").apply(func(o *run.Options) { o.Stages = append(slices.Clone(o.Stages), more) }); o.err != nil {
+			w.t.Errorf("a lease was left that nobody can take: %v", o.err)
+		}
+	}
+	for i := range w.stages {
+		for j := range w.stages[i].Changes {
+			id := w.stages[i].Changes[j].ID
+			if st := s.Records[id].State; !st.IsApplied() {
+				w.t.Errorf("%s is %s", id, st)
+			}
+			if n := w.effect(id); n != 1 {
+				w.t.Errorf("%s has its effect %d times", id, n)
+			}
+			if id[0] == 'n' && w.svc.called(id) != 1 {
+				w.t.Errorf("%s was executed %d times", id, w.svc.called(id))
+			}
+		}
+	}
+}

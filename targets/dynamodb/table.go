@@ -1,0 +1,211 @@
+package dynamodb
+
+import (
+	"context"
+	"reflect"
+
+	"github.com/flamingock/flamingock-go/core"
+)
+
+// TableTemplate is the name of the template for tables.
+const TableTemplate = "dynamodb-table"
+
+// tableTemplate makes, changes and deletes tables: create, update or delete. It is
+// always NON_TX: DynamoDB has no transactions over tables.
+//
+// Of its operations:
+//
+//   - create makes the table and waits until it and its indexes are ACTIVE. A table
+//     that is there already counts as made if it is as declared, and gets the ttl and
+//     pointInTimeRecovery that it may lack; if it differs, nothing is changed. Probe:
+//     APPLIED if all that is declared is so, NOT_APPLIED if the table is not there or
+//     lacks one of the above, CONFLICT if it differs, UNKNOWN while it is being made.
+//   - update brings about what it declares, one thing after the other, each awaited,
+//     and leaves out what is so already. Indexes are waited for until they are filled,
+//     with no limit but the change's timeout. Probe: likewise, and UNKNOWN for what
+//     DynamoDB does not tell.
+//   - delete deletes the table and waits until it is gone. In a rollback a missing
+//     table counts as deleted; and one that was there before the change's create, which
+//     therefore did not make it, is left alone. Probe: APPLIED if there is no table.
+//
+// None is declared safe against a late effect. For create and for added indexes a late
+// copy would be: they make what has one name. But a wait that was broken off would then
+// count as a definite failure, although DynamoDB goes on; as an unknown outcome it is
+// settled by the probe of the next run.
+//
+// What gets no answer is looked for, and asked for again only where it is not there.
+func tableTemplate() core.Template {
+	return core.Template{Name: TableTemplate, Compile: compileTable, Probe: tableProbe}
+}
+
+const notInTransaction = "DynamoDB has no transactions over tables"
+
+type tablePayload struct {
+	Create *createTable `yaml:"create"`
+	Update *updateTable `yaml:"update"`
+	Delete *deleteTable `yaml:"delete"`
+}
+
+type createTable struct {
+	Table core.Text `yaml:"table"`
+	Keys  tableKeys `yaml:"keys"`
+	// Attributes are the types (S, N, B) of the attributes in keys of the table and its
+	// indexes, and of no others.
+	Attributes    map[string]core.Text `yaml:"attributes"`
+	GlobalIndexes []globalIndex        `yaml:"globalIndexes"`
+	LocalIndexes  []localIndex         `yaml:"localIndexes"`
+	Options       tableOptions         `yaml:",inline"`
+}
+
+type updateTable struct {
+	Table core.Text `yaml:"table"`
+	// Attributes are the types of the attributes in the keys of the added indexes.
+	Attributes    map[string]core.Text `yaml:"attributes"`
+	AddIndexes    []globalIndex        `yaml:"addIndexes"`
+	RemoveIndexes []core.Text          `yaml:"removeIndexes"`
+	RemoveTags    []core.Text          `yaml:"removeTags"`
+	Options       tableOptions         `yaml:",inline"`
+}
+
+type deleteTable struct {
+	Table core.Text `yaml:"table"`
+	// Unprotect switches deletion protection off first.
+	Unprotect bool `yaml:"unprotect"`
+}
+
+type tableKeys struct {
+	Partition core.Text `yaml:"partition"`
+	Sort      core.Text `yaml:"sort"`
+}
+
+type capacity struct {
+	Read  int64 `yaml:"read"`
+	Write int64 `yaml:"write"`
+}
+
+type globalIndex struct {
+	Name       core.Text   `yaml:"name"`
+	Keys       tableKeys   `yaml:"keys"`
+	Projection core.Text   `yaml:"projection"` // ALL (if absent) or KEYS_ONLY
+	Include    []core.Text `yaml:"include"`    // or the keys and these
+	Capacity   *capacity   `yaml:"capacity"`   // absent: the table's
+}
+
+type localIndex struct {
+	Name       core.Text   `yaml:"name"`
+	Sort       core.Text   `yaml:"sort"`
+	Projection core.Text   `yaml:"projection"`
+	Include    []core.Text `yaml:"include"`
+}
+
+// tableOptions are what a table is made with and can be changed later.
+type tableOptions struct {
+	Billing             core.Text            `yaml:"billing"` // on-demand (if absent) or provisioned
+	Capacity            *capacity            `yaml:"capacity"`
+	Stream              core.Text            `yaml:"stream"` // a StreamViewType, or off
+	TTL                 core.Text            `yaml:"ttl"`    // an attribute, or off
+	Tags                map[string]core.Text `yaml:"tags"`
+	DeletionProtection  *bool                `yaml:"deletionProtection"`
+	PointInTimeRecovery *bool                `yaml:"pointInTimeRecovery"`
+	Encryption          core.Text            `yaml:"encryption"` // aws-owned, aws-managed, or a KMS key
+	TableClass          core.Text            `yaml:"tableClass"`
+}
+
+const (
+	onDemand    = "on-demand"
+	provisioned = "provisioned"
+	off         = "off"
+	awsOwned    = "aws-owned"
+	awsManaged  = "aws-managed"
+	infrequent  = "STANDARD_INFREQUENT_ACCESS"
+	standard    = "STANDARD"
+)
+
+func (p *tablePayload) table() core.Text {
+	switch {
+	case p.Create != nil:
+		return p.Create.Table
+	case p.Update != nil:
+		return p.Update.Table
+	case p.Delete != nil:
+		return p.Delete.Table
+	}
+	return core.Text{}
+}
+
+func decodeTable(p core.Payload) (*tablePayload, error) {
+	var c struct{}
+	if err := p.Configuration(&c); err != nil {
+		return nil, err
+	}
+	t := new(tablePayload)
+	if err := p.Decode(t); err != nil {
+		return nil, err
+	}
+	f := &faults{payload: p}
+	t.check(f)
+	return t, f.err()
+}
+
+func compileTable(p core.Payload) (core.Step, error) {
+	t, err := decodeTable(p)
+	if err != nil {
+		return core.Step{}, err
+	}
+	rollback := p.Rollback()
+	return core.Step{
+		Name: TableTemplate, NotTransactional: notInTransaction, Handle: reflect.TypeFor[*Client](),
+		Do: func(ctx context.Context, s *core.Session) error {
+			w, err := newTableWork(ctx, s, t)
+			if err != nil {
+				return err
+			}
+			switch p := w.payload; {
+			case p.Create != nil:
+				return w.create(ctx, p.Create)
+			case p.Update != nil:
+				return w.update(ctx, p.Update)
+			default:
+				return w.delete(ctx, p.Delete, rollback)
+			}
+		},
+	}, nil
+}
+
+func (o *tableOptions) none() bool {
+	return blank(o.Billing) && o.Capacity == nil && blank(o.Stream) && blank(o.TTL) && len(o.Tags) == 0 && o.DeletionProtection == nil &&
+		o.PointInTimeRecovery == nil && blank(o.Encryption) && blank(o.TableClass)
+}
+
+// tableProbe asks for every payload's effect.
+func tableProbe(ps []core.Payload) (core.Probe, error) {
+	var all []*tablePayload
+	for _, p := range ps {
+		t, err := decodeTable(p)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, t)
+	}
+	return func(ctx context.Context, s *core.Session) (core.ProbeResult, error) {
+		answer := core.ProbeResult("")
+		for _, t := range all {
+			w, err := newTableWork(ctx, s, t)
+			if err != nil {
+				return core.ProbeUnknown, err
+			}
+			one, err := w.probe(ctx)
+			switch {
+			case err != nil:
+				return core.ProbeUnknown, err
+			case one == core.ProbeConflict:
+				return one, nil
+			case answer == "":
+				answer = one
+			case answer != one: // done in part, which a repetition may stumble over
+				answer = core.ProbeUnknown
+			}
+		}
+		return answer, nil
+	}, nil
+}
