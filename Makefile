@@ -17,11 +17,15 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 
 LINT_VERSION := v2.15.0
 LINT := $(CACHE)/bin/golangci-lint-$(LINT_VERSION)
+RELEASE_VERSION := v2.16.0
+RELEASE := $(CACHE)/bin/goreleaser-$(RELEASE_VERSION)
 
 QUICKSTART := examples/quickstart
 ORACLE := targets/sqltarget/split/oracletest
 LOCALSTACK := $(CACHE)/bin/localstack
 ROUTE ?= auto
+IMAGE ?= flamingock:dev
+ARCH ?=
 FUZZTIME ?= 20s
 BENCHFLAGS ?=
 TAGS ?=
@@ -29,7 +33,7 @@ TESTFLAGS ?=
 
 .PHONY: help
 help: ## Show this list.
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## Apply the quick start to a SQLite database; again: nothing to do.
@@ -44,6 +48,29 @@ test: ## Vet and test all modules with the race detector; list what was skipped.
 .PHONY: build
 build: ## Build bin/flamingock, static and stripped. TAGS=otel: with exporters of telemetry.
 	CGO_ENABLED=0 go build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)' -o bin/flamingock$(shell go env GOEXE) ./container
+
+# One zip with all target systems, one with those of AWS only; TAGS=otel as in build.
+.PHONY: lambda
+lambda: ## Build the Lambda function: dist/flamingock-lambda[-aws]-{arm64,amd64}.zip. TAGS=otel
+	@mkdir -p dist $(CACHE)/lambda
+	@set -e; for arch in arm64 amd64; do for kind in "" -aws; do \
+		main=./lambda; if [ -n "$$kind" ]; then main=./lambda/aws; fi; \
+		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch go build -trimpath -tags 'lambda.norpc $(TAGS)' -ldflags '$(LDFLAGS)' -o $(CACHE)/lambda/bootstrap$$kind-$$arch $$main; \
+		go run ./lambda/zip dist/flamingock-lambda$$kind-$$arch.zip $(CACHE)/lambda/bootstrap$$kind-$$arch; \
+		ls -l dist/flamingock-lambda$$kind-$$arch.zip | awk '{ print $$9, $$5 }'; \
+	done; done
+
+.PHONY: image
+image: ## Build the container image flamingock:dev; needs Docker, no registry. IMAGE=name:tag ARCH='amd64 arm64' TAGS=otel
+	@VERSION='$(VERSION)' TAGS='$(TAGS)' container/image/build $(IMAGE) $(ARCH)
+
+.PHONY: release-check
+release-check: $(RELEASE) ## Check .goreleaser.yaml; the first time builds goreleaser, which takes minutes.
+	$(RELEASE) check
+
+$(RELEASE):
+	GOBIN=$(CACHE)/bin GOFLAGS= go install github.com/goreleaser/goreleaser/v2@$(RELEASE_VERSION)
+	mv $(CACHE)/bin/goreleaser $@
 
 .PHONY: man
 man: ## Write the man pages to dist/man.
@@ -75,12 +102,23 @@ bench: ## Measure against goose and the limits we set ourselves (minutes). BENCH
 	go test -run '^$$' -bench . -benchmem ./core/plan
 	cd bench && go run ./cmd/bench -root .. -dir $(CACHE)/bench $(BENCHFLAGS)
 
+.PHONY: bench-dynamodb
+bench-dynamodb: ## Measure the audit store on DynamoDB: requests, cost, time beside bare requests. BENCHFLAGS='-n 3'
+	@cd localstack-tests && go build -o $(LOCALSTACK) ./cmd/localstack
+	@cd bench && go build -o $(CACHE)/bin/bench-dynamo ./cmd/dynamo
+	@$(LOCALSTACK) run -route $(ROUTE) -- $(CACHE)/bin/bench-dynamo $(BENCHFLAGS)
+	@$(LOCALSTACK) run -route dynamodb -- $(CACHE)/bin/bench-dynamo -costs=false $(BENCHFLAGS)
+
 .PHONY: cover
 cover: ## Print the test coverage of each package, and write .cache/cover.html.
 	@mkdir -p $(CACHE)
 	go test -coverprofile=$(CACHE)/cover.out -coverpkg=./... ./...
 	go tool cover -html=$(CACHE)/cover.out -o $(CACHE)/cover.html
 	@go tool cover -func=$(CACHE)/cover.out | tail -n 1
+
+.PHONY: verify-template
+verify-template: ## Check infra/template.yaml with sam, cfn-lint and checkov, and that they can fail.
+	@infra/verify
 
 .PHONY: tidy
 tidy: ## Tidy the go.mod files.

@@ -95,6 +95,6 @@ func (l *loader) allow(at string, item *strictyaml.Node) {
 	case strings.TrimSpace(a.Source) == "" || strings.TrimSpace(a.DetailType) == "":
 		l.faults.Add(item.Pos, at+" needs source and detailType, as they are in the event: there are no patterns")
 	default:
-		l.c.Events.Allow = append(l.c.Events.Allow, AllowedEvent{a.Source, a.DetailType})
+		l.c.Events.Allow = append(l.c.Events.Allow, AllowedEvent(a))
 	}
 }
