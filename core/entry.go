@@ -1,7 +1,6 @@
 package core
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -174,14 +173,60 @@ func (e Entry) Canonical() []byte {
 // Encode returns the entry as JSON, as stores may keep it.
 func (e Entry) Encode() []byte { return e.encode() }
 
-func (e Entry) encode() []byte {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(e); err != nil {
-		panic(err) // unreachable: no field can fail to encode
+// encode writes the fields in the order of the struct.
+func (e *Entry) encode() []byte {
+	o := jsonObject{b: make([]byte, 0, 1<<10)}
+	o.open()
+	o.text("ledger", e.Ledger)
+	o.number("seq", e.Seq)
+	o.text("executionId", e.ExecutionID)
+	o.some("changeId", e.ChangeID)
+	o.someNumber("prevSeq", e.PrevSeq)
+	o.someNumber("startedSeq", e.StartedSeq)
+	o.some("stage", e.Stage)
+	o.some("order", e.Order)
+	o.some("author", e.Author)
+	o.some("targetSystem", e.TargetSystem)
+	o.some("state", string(e.State))
+	o.some("txType", string(e.TxType))
+	o.some("strategy", string(e.Strategy))
+	o.text("operation", string(e.Operation))
+	o.some("definition", e.Definition)
+	o.some("sourceFile", e.SourceFile)
+	o.some("checksum", e.Checksum)
+	o.someInt("attempt", int64(e.Attempt))
+	o.time("startedAt", e.StartedAt)
+	if !e.EndedAt.IsZero() {
+		o.time("endedAt", e.EndedAt)
 	}
-	return bytes.TrimRight(b.Bytes(), "\n")
+	o.someInt("durationMs", e.DurationMs)
+	o.some("host", e.Host)
+	o.some("version", e.Version)
+	if e.Trigger != (Trigger{}) {
+		o.key("trigger")
+		o.open()
+		o.some("kind", e.Trigger.Kind)
+		o.some("id", e.Trigger.ID)
+		o.close()
+	}
+	o.some("principal", e.Principal)
+	o.some("reason", e.Reason)
+	o.someTrue("reconciled", e.Reconciled)
+	o.someTrue("unknown", e.Unknown)
+	o.someMap("metadata", e.Metadata)
+	if e.Error != nil {
+		o.key("error")
+		o.open()
+		o.text("type", e.Error.Type)
+		o.text("message", e.Error.Message)
+		o.someList("causes", e.Error.Causes)
+		o.close()
+	}
+	o.number("token", e.Token)
+	o.text("prevHash", e.PrevHash)
+	o.text("hash", e.Hash)
+	o.close()
+	return o.b
 }
 
 // DecodeEntry reads what Encode wrote.

@@ -71,6 +71,11 @@ func decodeEntry(ledger string, seq uint64, body string) (core.Entry, error) {
 	return e, nil
 }
 
+func encodeRecord(r core.Record) (string, int64) {
+	b := r.Encode()
+	return string(b), checksum(b)
+}
+
 // seal encodes a body and its checksum.
 func seal(v any) (string, int64, error) {
 	b, err := json.Marshal(v)

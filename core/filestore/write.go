@@ -175,11 +175,11 @@ func (t *ledgerTx) put(ctx context.Context, entries []core.Entry) error {
 
 // putRecord replaces the change's state, if that is at PrevSeq.
 func (t *ledgerTx) putRecord(ctx context.Context, e *core.Entry) error {
-	body, crc, err := seal(e.Record())
-	if err != nil {
-		return err
-	}
-	var n int64
+	body, crc := encodeRecord(e.Record())
+	var (
+		n   int64
+		err error
+	)
 	if e.PrevSeq == 0 {
 		n, err = t.c.execRows(ctx, insertRecord, e.Seq, body, crc, t.ledger, e.ChangeID)
 	} else {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -100,23 +99,6 @@ func rollsBack(err error) bool {
 		return true
 	}
 	return false
-}
-
-// session bounds the wait for locks.
-func session(ctx context.Context, c *sql.Conn, lease time.Duration) (func(context.Context) error, error) {
-	var before int64
-	if err := c.QueryRowContext(ctx, "PRAGMA busy_timeout").Scan(&before); err != nil {
-		return nil, err
-	}
-	if err := setBusyTimeout(ctx, c, max(1, sqltarget.LockWait(lease).Milliseconds())); err != nil {
-		return nil, err
-	}
-	return func(ctx context.Context) error { return setBusyTimeout(ctx, c, before) }, nil
-}
-
-func setBusyTimeout(ctx context.Context, c *sql.Conn, ms int64) error {
-	_, err := c.ExecContext(ctx, fmt.Sprintf("PRAGMA busy_timeout = %d", ms))
-	return err
 }
 
 // ping reads the file, and writes what it holds already in a transaction that is

@@ -3,9 +3,11 @@ package sqlite_test
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"testing"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/targets/sqlite"
 	"github.com/flamingock/flamingock-go/targets/sqltarget"
 )
 
@@ -29,4 +31,27 @@ func TestSessionOfAChangeIsItsOwn(t *testing.T) {
 	}
 	must(t, transact(t, target, fence(1, 1), marker("setting", 3), work(goStep("PRAGMA query_only = ON"))))
 	must(t, transact(t, target, fence(1, 1), marker("writes", 4), work(goStep("CREATE TABLE t (x)"))))
+}
+
+// A caller's connection is given back as it was, and a number of pages that
+// somebody chose is kept.
+func TestLogPagesAreTheCallersAgain(t *testing.T) {
+	for _, want := range []int{1000, 77} {
+		var during, after int
+		db, err := sql.Open("sqlite", fmt.Sprintf("file:%s?_pragma=journal_mode(WAL)&_pragma=wal_autocheckpoint(%d)", newFile(t), want))
+		must(t, err)
+		db.SetMaxOpenConns(1)
+		target := sqlite.New("db", db)
+		must(t, transact(t, target, fence(1, 1), marker("a", 1), func(ctx context.Context, handle any) error {
+			return handle.(*sql.Tx).QueryRowContext(ctx, "PRAGMA wal_autocheckpoint").Scan(&during)
+		}))
+		must(t, db.QueryRowContext(t.Context(), "PRAGMA wal_autocheckpoint").Scan(&after))
+		must(t, db.Close())
+		if own := during == want; own != (want == 77) {
+			t.Errorf("with %d pages chosen there are %d during a change", want, during)
+		}
+		if after != want {
+			t.Errorf("with %d pages chosen there are %d after a change", want, after)
+		}
+	}
 }

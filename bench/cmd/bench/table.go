@@ -105,6 +105,9 @@ func printHeading(ctx context.Context, w io.Writer, o *options) error {
 		}
 		fmt.Fprintf(w, "Binary, stripped: %s %.1f MB.\n", b.name, float64(info.Size())/1e6)
 	}
+	if err := printDisk(w, o.dir); err != nil {
+		return err
+	}
 	fmt.Fprintln(w)
 	return nil
 }
