@@ -22,6 +22,7 @@ RELEASE := $(CACHE)/bin/goreleaser-$(RELEASE_VERSION)
 
 QUICKSTART := examples/quickstart
 ORACLE := targets/sqltarget/split/oracletest
+MANIFESTS := examples/deploy/manifesttest
 LOCALSTACK := $(CACHE)/bin/localstack
 ROUTE ?= auto
 IMAGE ?= flamingock:dev
@@ -83,6 +84,7 @@ lint: $(LINT) ## Run the linters; the first time builds them, which takes minute
 	cd bench && GOLANGCI_LINT_CACHE=$(CACHE)/golangci-lint $(LINT) run ./...
 	cd $(ORACLE) && GOLANGCI_LINT_CACHE=$(CACHE)/golangci-lint $(LINT) run ./...
 	cd localstack-tests && GOLANGCI_LINT_CACHE=$(CACHE)/golangci-lint $(LINT) run ./...
+	cd $(MANIFESTS) && GOLANGCI_LINT_CACHE=$(CACHE)/golangci-lint $(LINT) run ./...
 
 $(LINT):
 	GOBIN=$(CACHE)/bin GOFLAGS= go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
@@ -126,6 +128,7 @@ tidy: ## Tidy the go.mod files.
 	cd bench && GOFLAGS= go mod tidy
 	cd $(ORACLE) && GOFLAGS= go mod tidy
 	cd localstack-tests && GOFLAGS= go mod tidy
+	cd $(MANIFESTS) && GOFLAGS= go mod tidy
 
 .PHONY: fmt
 fmt: $(LINT) ## Format the code as make lint wants it.
@@ -133,6 +136,7 @@ fmt: $(LINT) ## Format the code as make lint wants it.
 	cd bench && GOLANGCI_LINT_CACHE=$(CACHE)/golangci-lint $(LINT) fmt ./...
 	cd $(ORACLE) && GOLANGCI_LINT_CACHE=$(CACHE)/golangci-lint $(LINT) fmt ./...
 	cd localstack-tests && GOLANGCI_LINT_CACHE=$(CACHE)/golangci-lint $(LINT) fmt ./...
+	cd $(MANIFESTS) && GOLANGCI_LINT_CACHE=$(CACHE)/golangci-lint $(LINT) fmt ./...
 
 .PHONY: clean
 clean: ## Remove what was built, and the quick start's databases. Keeps .cache/.

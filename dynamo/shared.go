@@ -29,7 +29,7 @@ func (s *Store) AppendShared(ctx context.Context, a core.Append, items any) erro
 		return &core.RefusedError{Reason: fmt.Sprintf("%d writes do not fit into one transaction, %d do: split the change, or set transactional: false", len(writes), room)}
 	}
 	for i := range writes {
-		if tableOf(&writes[i]) == s.table {
+		if tableOf(&writes[i]) == nameOfTable(s.table) {
 			return &core.RefusedError{Item: i + 1, Reason: "it is in the audit store's own table"}
 		}
 	}
@@ -49,10 +49,15 @@ func tableOf(w *types.TransactWriteItem) string {
 	case w.ConditionCheck != nil:
 		t = w.ConditionCheck.TableName
 	}
-	if _, n, ok := strings.Cut(aws.ToString(t), ":table/"); ok {
+	return nameOfTable(aws.ToString(t))
+}
+
+// nameOfTable takes the name out of an ARN.
+func nameOfTable(s string) string {
+	if _, n, ok := strings.Cut(s, ":table/"); ok {
 		return n
 	}
-	return aws.ToString(t)
+	return s
 }
 
 // refusedShared finds the first write of the change that was refused.

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/awsclient"
 )
 
 // Store is an audit store on one DynamoDB table. It is safe for concurrent use.
@@ -43,6 +44,7 @@ var _ core.SharingStore = (*Store)(nil)
 func New(cfg aws.Config, table string, o Options) *Store {
 	client := dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
 		o.Retryer = aws.NopRetryer{}
+		o.APIOptions = append(o.APIOptions, awsclient.Genuine)
 	})
 	return &Store{client: client, table: table, system: fmt.Sprintf("DynamoDB table %s (%s)", table, cfg.Region), o: o}
 }

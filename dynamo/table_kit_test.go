@@ -105,7 +105,7 @@ func (s *scripted) Do(r *http.Request) (*http.Response, error) {
 		s.answers[op] = list[1:]
 	}
 	return &http.Response{
-		StatusCode: list[0].status, Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}},
+		StatusCode: list[0].status, Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}, "X-Amzn-Requestid": {"FAKE"}},
 		Body: io.NopCloser(bytes.NewReader([]byte(list[0].body))), Request: r,
 	}, nil
 }

@@ -290,7 +290,11 @@ func (s *Store) getItem(ctx context.Context, k key) (map[string]types.AttributeV
 // landed reports whether the refused write was there already: an entry has its seq
 // once and for ever, and its hash covers who wrote it.
 func (no *refusal) landed(w write) bool {
-	return len(w.entries) > 0 && no.entryHash == w.entries[0].Hash
+	n := len(w.entries)
+	if n == 0 {
+		return false
+	}
+	return no.entryHash == w.entries[0].Hash || no.head != nil && no.head.Hash == w.entries[n-1].Hash
 }
 
 // conflict says what the write met. The head was as it had to be, or is not known.

@@ -54,6 +54,9 @@ func Main(p core.Program) {
 // endBy ends the process by the signal's default effect, so that whoever waits for
 // it sees which one it was.
 func endBy(sig os.Signal) {
+	if n, ok := sig.(syscall.Signal); ok && os.Getpid() == 1 { // the kernel spares it the default effect
+		os.Exit(128 + int(n)) //nolint:forbidigo // this is the main's
+	}
 	signal.Reset()
 	if self, err := os.FindProcess(os.Getpid()); err == nil && self.Signal(sig) == nil {
 		<-time.After(time.Second) // the signal is on its way

@@ -5,8 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
-	"strings"
-	"unicode/utf8"
+	"sort"
 
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/core/run"
@@ -71,28 +70,21 @@ func replace(path string, b []byte) error {
 // line returns the message as a line of JSON that is not longer than what is kept:
 // the code matters more than the hint, and that more than the message.
 func (t termination) line() []byte {
-	b := t.encode()
 	for _, text := range []*string{&t.Message, &t.Hint, &t.Operation} {
-		if over := len(b) - terminationLimit; over > 0 {
-			*text = shorten(*text, over)
-			b = t.encode()
+		if len(t.encode()) <= terminationLimit {
+			break
+		}
+		// By trial, since JSON may need six bytes for one.
+		runes := []rune(*text)
+		keep := sort.Search(len(runes), func(n int) bool {
+			*text = string(runes[:n+1]) + "…"
+			return len(t.encode()) > terminationLimit
+		})
+		if *text = ""; keep > 0 {
+			*text = string(runes[:keep]) + "…"
 		}
 	}
-	return b
-}
-
-// shorten takes at least n bytes from the end of a text, as long as there are any.
-func shorten(s string, n int) string {
-	const mark = "…"
-	s = strings.ToValidUTF8(s, "?")
-	end := len(s) - n - len(mark)
-	if end <= 0 {
-		return ""
-	}
-	for !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return s[:end] + mark
+	return t.encode()
 }
 
 func (t termination) encode() []byte {

@@ -87,7 +87,7 @@ func TestTerminationMessageIsShort(t *testing.T) {
 			if err := json.Unmarshal(line, &got); err != nil || len(line) > terminationLimit || got.Code != core.CodeChangeFailed {
 				t.Errorf("%s: %d bytes: %v", name, len(line), err)
 			}
-			if name == "message" && (got.Hint != "do this" || len(line) < terminationLimit/8) {
+			if name == "message" && (got.Hint != "do this" || len(line) < terminationLimit-8) {
 				t.Errorf("%s: %d bytes are left, with the hint %q", name, len(line), got.Hint)
 			}
 		}

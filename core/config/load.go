@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -251,6 +252,8 @@ func (l *loader) fromFile(k *key, n *strictyaml.Node) {
 	l.origins[k.path] = from
 }
 
+var tablePattern = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,255}$`)
+
 // dynamo returns the DynamoDB settings, which exist from now on.
 func (c *Config) dynamo() *DynamoDB {
 	if c.AuditStore.DynamoDB == nil {
@@ -281,6 +284,9 @@ func (l *loader) store() {
 	if d := c.AuditStore.DynamoDB; d != nil {
 		if d.Table == "" && !l.refused["auditStore.dynamodb.table"] {
 			l.fault(dynamo.where, "auditStore.dynamodb.table is missing")
+		}
+		if d.Table != "" && !tablePattern.MatchString(d.Table) {
+			l.fault(dynamo.where, "auditStore.dynamodb.table must be the name of a table, not its ARN: 1 to 255 of the characters A-Z a-z 0-9 _ . -")
 		}
 		if c.Ledger == "" && !l.refused["ledger"] {
 			l.fault(cmp.Or(c.Path, dynamo.where), "ledger is missing: with DynamoDB it names this history inside the table, such as orders/prod")
@@ -327,7 +333,7 @@ func (l *loader) warn() {
 			continue
 		}
 		switch name {
-		case "FLAMINGOCK_CONFIG", "FLAMINGOCK_LOG_LEVEL", "FLAMINGOCK_OUTPUT":
+		case "FLAMINGOCK_CONFIG", "FLAMINGOCK_LOG_LEVEL", "FLAMINGOCK_OUTPUT", "FLAMINGOCK_TERMINATION_LOG":
 			continue
 		}
 		message := fmt.Sprintf("the environment variable %s is no setting and is ignored", core.Cap(name, 80))

@@ -128,6 +128,9 @@ func (x *execution) raise(ctx context.Context, t core.TxTarget, n uint64) error 
 		if errors.Is(err, core.ErrLeaseLost) {
 			return x.fenceRefused(ctx, t.ID())
 		}
+		if n > 0 { // it may be so high now, and our own next transaction must not be below
+			x.fences[t.ID()] = n
+		}
 		return wrapTarget(t.ID(), err)
 	}
 	x.fences[t.ID()] = n

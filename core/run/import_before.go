@@ -53,10 +53,14 @@ func (b *importedBefore) read(ctx context.Context, store core.AuditStore, ledger
 			return err
 		}
 		for i := range page.Entries {
+			// A page is no snapshot: what it does not show yet would be imported again.
+			if e := &page.Entries[i]; e.Seq != b.upTo+1 {
+				return &core.ChainError{Seq: b.upTo + 1, Reason: fmt.Sprintf("not to be seen, while entry %d is: import again, and if it stays so see audit verify", e.Seq)}
+			}
 			b.add(&page.Entries[i])
 		}
-		if page.Next == 0 {
-			return nil
+		if page.Next == 0 && b.upTo < seq {
+			return &core.ChainError{Seq: b.upTo + 1, Reason: fmt.Sprintf("not to be seen, while the head is at entry %d: import again, and if it stays so see audit verify", seq)}
 		}
 	}
 	return nil

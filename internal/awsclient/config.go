@@ -80,14 +80,15 @@ func Load(ctx context.Context, s Settings) (aws.Config, error) {
 	case !region.MatchString(cfg.Region):
 		return aws.Config{}, &core.ConfigError{Key: "region", Reason: "not the name of an AWS region: " + strconv.Quote(core.Cap(cfg.Region, 100)), Next: "name it as AWS does, such as eu-west-1"}
 	}
-	if s.Endpoint != "" {
-		cfg.BaseEndpoint = aws.String(s.Endpoint)
-	}
 	cfg.Credentials = named{cfg.Credentials}
 	if s.RoleARN != "" {
 		cfg.Credentials = named{aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), s.RoleARN, func(o *stscreds.AssumeRoleOptions) {
 			o.RoleSessionName = "flamingock"
 		}))}
+	}
+	if s.Endpoint != "" { // after the role: STS is not behind it
+		cfg.BaseEndpoint = aws.String(s.Endpoint)
+		cfg.ConfigSources = nil // where clients would look for AWS_ENDPOINT_URL_… and take that instead
 	}
 	return cfg, nil
 }

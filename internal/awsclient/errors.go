@@ -43,10 +43,12 @@ var kinds = map[string]Kind{
 	"UnrecognizedClientException": Rejected, "InvalidSignatureException": Rejected, "IncompleteSignature": Rejected, "IncompleteSignatureException": Rejected,
 	"MissingAuthenticationToken": Rejected, "MissingAuthenticationTokenException": Rejected, "InvalidClientTokenId": Rejected,
 	"SignatureDoesNotMatch": Rejected, "InvalidAccessKeyId": Rejected, "OptInRequired": Rejected,
-	"ExpiredToken": Expired, "ExpiredTokenException": Expired, "RequestExpired": Expired,
+	"RequestTimeTooSkewed": Expired, "ExpiredToken": Expired, "ExpiredTokenException": Expired, "RequestExpired": Expired,
 	"Throttling": Throttled, "ThrottlingException": Throttled, "ThrottledException": Throttled, "TooManyRequestsException": Throttled, "SlowDown": Throttled,
 	"RequestThrottled": Throttled, "RequestThrottledException": Throttled, "ProvisionedThroughputExceededException": Throttled, "RequestLimitExceeded": Throttled,
 }
+
+var stale = regexp.MustCompile(`(?i)signature (expired|not yet current)`)
 
 // KindOf says what err means. A context's end is Transient: nobody knows what the
 // call did.
@@ -64,6 +66,9 @@ func KindOf(err error) Kind {
 	case errors.As(err, &params):
 		return Other // nothing was sent, and nothing will be
 	case coded(err, &api):
+		if api.ErrorCode() == "InvalidSignatureException" && stale.MatchString(api.ErrorMessage()) {
+			return Expired // the process or its clock stood still: a new signature may do
+		}
 		if k, ok := kinds[api.ErrorCode()]; ok {
 			return k
 		}

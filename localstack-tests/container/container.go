@@ -48,7 +48,8 @@ func (r Route) Start(ctx context.Context) (_ *route.Server, err error) {
 	}
 	c, err := localstack.Run(ctx, Image,
 		testcontainers.WithEnv(map[string]string{
-			"EAGER_SERVICE_LOADING": "0", "DYNAMODB_IN_MEMORY": "1", "DISABLE_EVENTS": "1", "SKIP_SSL_CERT_DOWNLOAD": "1",
+			"PROVIDER_OVERRIDE_DYNAMODBSTREAMS": "v2", // DynamoDB's own streams: the others need Kinesis, which would be downloaded
+			"EAGER_SERVICE_LOADING":             "0", "DYNAMODB_IN_MEMORY": "1", "DISABLE_EVENTS": "1", "SKIP_SSL_CERT_DOWNLOAD": "1",
 			"SQS_ENDPOINT_STRATEGY": "dynamic", // a queue's URL begins as the client's does, whatever port is published
 		}),
 		testcontainers.WithHostConfigModifier(confine),

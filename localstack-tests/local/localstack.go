@@ -72,10 +72,11 @@ func settings(dir string, port int, dynamoDB program) ([]string, error) {
 		"PATH=/usr/bin:/bin", "LANG=C.UTF-8",
 		variable("HOME", filepath.Join(dir, "home")), // it keeps a list of its parts there
 		variable("GATEWAY_LISTEN", at), variable("LOCALSTACK_HOST", at), variable("FLAMINGOCK_DYNAMODB_COMMAND", string(command)),
-		"SQS_ENDPOINT_STRATEGY=dynamic", // a queue's URL begins as the client's does
-		"OVERRIDE_IN_DOCKER=0",          // even if this is a container: so that the next one counts
-		"FILESYSTEM_ROOT=files",         // in the process's directory, in place of /usr/lib and /var/lib
-		"DNS_ADDRESS=0",                 // no name server on port 53
+		"SQS_ENDPOINT_STRATEGY=dynamic",        // a queue's URL begins as the client's does
+		"OVERRIDE_IN_DOCKER=0",                 // even if this is a container: so that the next one counts
+		"FILESYSTEM_ROOT=files",                // in the process's directory, in place of /usr/lib and /var/lib
+		"DNS_ADDRESS=0",                        // no name server on port 53
+		"PROVIDER_OVERRIDE_DYNAMODBSTREAMS=v2", // DynamoDB's own streams: the others need Kinesis, which would be downloaded
 		"EAGER_SERVICE_LOADING=0", "DYNAMODB_IN_MEMORY=1", "DISABLE_EVENTS=1", "SKIP_SSL_CERT_DOWNLOAD=1",
 	}, nil
 }

@@ -35,7 +35,7 @@ func fromSettings(id string, s core.Settings) (core.Target, error) {
 		if err != nil {
 			return nil, "", under(id, err)
 		}
-		return sdk.NewFromConfig(cfg), table, nil
+		return sdk.NewFromConfig(cfg, func(o *sdk.Options) { o.APIOptions = append(o.APIOptions, awsclient.Genuine) }), table, nil
 	}
 	if c.Share == nil || *c.Share {
 		t.domain = c.domain(s)

@@ -79,10 +79,11 @@ const lostAnswers = 4
 func (w *tableWork) bringAbout(ctx context.Context, u *updateTable) error {
 	done := map[string]bool{}
 	p := newPause(firstLook, longestLook)
+	open := false // a request got no answer, and its effect was not seen since
 	for lost := 0; ; {
 		o, err := w.observe(ctx, &u.Options, len(u.RemoveTags) > 0)
 		if err != nil {
-			return err
+			return unknownIf(open, err)
 		}
 		if o.table == nil {
 			return w.missing()
@@ -113,20 +114,30 @@ func (w *tableWork) bringAbout(ctx context.Context, u *updateTable) error {
 		var inUse *types.ResourceInUseException
 		switch {
 		case err == nil:
-			done[next] = true
+			done[next], open = true, false
 			continue
 		case errors.As(err, &inUse): // somebody else changes the table: wait, and look again
 		case core.IsUnknown(err):
+			open = true
 			if lost++; lost == lostAnswers {
 				return w.explained(err)
 			}
 		default:
-			return w.explained(err)
+			return unknownIf(open, w.explained(err))
 		}
 		if p.wait(ctx) != nil {
-			return w.explained(err)
+			return unknownIf(open, w.explained(err))
 		}
 	}
+}
+
+// unknownIf keeps an error from being taken for the whole story while a request
+// before it is open.
+func unknownIf(open bool, err error) error {
+	if open {
+		return core.Unknown(err)
+	}
+	return err
 }
 
 // one brings about one aspect.
@@ -238,10 +249,11 @@ func (w *tableWork) delete(ctx context.Context, d *deleteTable, rollback bool) e
 // drop asks for the deletion until the table is gone.
 func (w *tableWork) drop(ctx context.Context) error {
 	p := newPause(firstLook, longestLook)
+	asked := false
 	for lost := 0; ; {
 		t, err := w.describe(ctx)
 		if err != nil || t == nil {
-			return err
+			return unknownIf(asked && err != nil, err)
 		}
 		if t.TableStatus != types.TableStatusDeleting {
 			err = w.change(ctx, false, func(ctx context.Context) error {
@@ -254,12 +266,14 @@ func (w *tableWork) drop(ctx context.Context) error {
 			case errors.As(err, &missing):
 				return nil
 			case err == nil, errors.As(err, &inUse):
+				asked = true
 			case core.IsUnknown(err):
+				asked = true
 				if lost++; lost == lostAnswers {
 					return w.explained(err)
 				}
 			default:
-				return w.explained(err)
+				return unknownIf(asked, w.explained(err))
 			}
 		}
 		if err := p.wait(ctx); err != nil {

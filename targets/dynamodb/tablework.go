@@ -145,7 +145,7 @@ func (w *tableWork) settled(ctx context.Context) error {
 	for missing := 0; ; {
 		t, err := w.describe(ctx)
 		if err != nil {
-			return err
+			return core.Unknown(err) // something is under way, and goes on
 		}
 		busy := "not to be seen yet"
 		if t != nil {
