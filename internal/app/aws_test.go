@@ -27,6 +27,7 @@ func TestAWSConfigs(t *testing.T) {
 			return
 		}
 		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		w.Header().Set("X-Amzn-RequestId", "FAKE")
 		fmt.Fprint(w, `{"Items":[],"Count":0,"ScannedCount":0}`)
 	}))
 	defer s.Close()
