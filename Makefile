@@ -107,9 +107,9 @@ bench: ## Measure against goose and the limits we set ourselves (minutes). BENCH
 .PHONY: bench-dynamodb
 bench-dynamodb: ## Measure the audit store on DynamoDB: requests, cost, time beside bare requests. BENCHFLAGS='-n 3'
 	@cd localstack-tests && go build -o $(LOCALSTACK) ./cmd/localstack
-	@cd bench && go build -o $(CACHE)/bin/bench-dynamo ./cmd/dynamo
-	@$(LOCALSTACK) run -route $(ROUTE) -- $(CACHE)/bin/bench-dynamo $(BENCHFLAGS)
-	@$(LOCALSTACK) run -route dynamodb -- $(CACHE)/bin/bench-dynamo -costs=false $(BENCHFLAGS)
+	@cd bench && go build -o $(CACHE)/bin/bench-dynamodb ./cmd/bench-dynamodb
+	@$(LOCALSTACK) run -route $(ROUTE) -- $(CACHE)/bin/bench-dynamodb $(BENCHFLAGS)
+	@$(LOCALSTACK) run -route dynamodb -- $(CACHE)/bin/bench-dynamodb -costs=false $(BENCHFLAGS)
 
 .PHONY: cover
 cover: ## Print the test coverage of each package, and write .cache/cover.html.

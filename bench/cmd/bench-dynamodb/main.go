@@ -1,4 +1,4 @@
-// Command dynamo measures the audit store on DynamoDB against the simulators that
+// Command bench-dynamodb measures the audit store on DynamoDB against the simulators that
 // the environment names (FLAMINGOCK_TEST_LOCALSTACK_URI, FLAMINGOCK_TEST_DYNAMODB_URI):
 // what a run costs in requests, capacity and money; how much longer a run takes
 // than its bare requests; and many ledgers at once. It prints Markdown.
