@@ -108,6 +108,27 @@ func funcName(f any) string {
 // change nothing.
 type Probe func(ctx context.Context, s *Session) (ProbeResult, error)
 
+// ProbeEach is the answer for a change of several parts, each asked in turn: what
+// they agree on, CONFLICT when one says so, and UNKNOWN when they differ, since what
+// is done in part is what a repetition may stumble over.
+func ProbeEach[T any](parts []T, ask func(T) (ProbeResult, error)) (ProbeResult, error) {
+	answer := ProbeResult("")
+	for _, p := range parts {
+		one, err := ask(p)
+		switch {
+		case err != nil:
+			return ProbeUnknown, err
+		case one == ProbeConflict:
+			return one, nil
+		case answer == "":
+			answer = one
+		case answer != one:
+			answer = ProbeUnknown
+		}
+	}
+	return answer, nil
+}
+
 // Session is what a step works with.
 type Session struct {
 	// Handle is the target system's: a transaction, a connection, a client.

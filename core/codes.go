@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"strings"
 )
 
 // Code is an error's class: what a program may act on. design.md 5.
@@ -188,4 +189,16 @@ func (c Code) hint() string {
 	case CodeInternal:
 	}
 	return "run again; if it stays, report it with the output of: flamingock version"
+}
+
+// ShellQuote quotes a text for a shell when it has to be: for commands that people
+// are told to type.
+func ShellQuote(text string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-/:=@%+,", r)
+	}
+	if text != "" && !strings.ContainsFunc(text, func(r rune) bool { return !plain(r) }) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }

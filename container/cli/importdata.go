@@ -8,7 +8,6 @@ import (
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/core/run"
 	"github.com/flamingock/flamingock-go/internal/app"
-	"github.com/flamingock/flamingock-go/internal/app/operation"
 )
 
 // importData is the result of import. The counts tell what is recorded, also when
@@ -81,7 +80,7 @@ func conflictNext(s run.ImportSkip) string {
 	case s.Here.IsApplied() == s.There.IsApplied() && !s.Here.IsUnfinished():
 		return "both agree whether it is applied: nothing has to be done"
 	case s.Here.IsUnfinished():
-		return "look at the target system, then resolve it with: flamingock issue resolve " + operation.Quote(s.ChangeID)
+		return "look at the target system, then resolve it with: flamingock issue resolve " + core.ShellQuote(s.ChangeID)
 	case s.Here.IsApplied():
 		return "it counts as applied here: if the target system does not have it, put what is missing into a new change"
 	}

@@ -26,7 +26,7 @@ func (c *command) issueCommand() *cobra.Command {
 func (c *command) base() string {
 	base := c.name()
 	if c.configPath != "" {
-		base += " -c " + operation.Quote(c.configPath)
+		base += " -c " + core.ShellQuote(c.configPath)
 	}
 	if c.ledger != "" {
 		base += " --ledger " + c.ledger

@@ -300,11 +300,16 @@ func insist(ctx context.Context, lease time.Duration, send func(context.Context)
 // blind reports whether err was answered without a look at the ledger: it says
 // nothing about a request before it.
 func blind(err error) bool {
+	var re *core.RefusedError // for which the store has looked
+	return !errors.As(err, &re) && hopeless(err)
+}
+
+// hopeless reports whether err is one that asking again does not mend.
+func hopeless(err error) bool {
 	var se *core.StoreError
 	var pe *core.PermissionError
 	var ce *core.ConfigError
-	var re *core.RefusedError // for which the store has looked
-	return !errors.As(err, &re) && (errors.As(err, &se) || errors.As(err, &pe) || errors.As(err, &ce))
+	return errors.As(err, &se) || errors.As(err, &pe) || errors.As(err, &ce)
 }
 
 // definite reports whether err says that nothing was written, for good.
@@ -312,12 +317,8 @@ func definite(err error) bool {
 	if core.IsUnknown(err) {
 		return false
 	}
-	var se *core.StoreError
-	var pe *core.PermissionError
-	var ce *core.ConfigError
 	var re *core.RefusedError
-	return errors.Is(err, core.ErrLeaseLost) || errors.Is(err, core.ErrConflict) ||
-		errors.As(err, &se) || errors.As(err, &pe) || errors.As(err, &ce) || errors.As(err, &re)
+	return errors.Is(err, core.ErrLeaseLost) || errors.Is(err, core.ErrConflict) || errors.As(err, &re) || hopeless(err)
 }
 
 // pause waits for d, or less if ctx ends: then it returns false.

@@ -89,7 +89,7 @@ func (n *Notice) document(now time.Time, redact func(string) string) Document {
 	}
 	for _, is := range n.Issues[:min(len(n.Issues), maxIssues)] {
 		d.Issues = append(d.Issues, DocumentIssue{
-			ChangeID: is.ChangeID, State: is.State, Seq: is.Seq, Reason: text(is.Reason, maxReason), Next: n.command("issue get " + quote(is.ChangeID)),
+			ChangeID: is.ChangeID, State: is.State, Seq: is.Seq, Reason: text(is.Reason, maxReason), Next: n.command("issue get " + core.ShellQuote(is.ChangeID)),
 		})
 	}
 	d.MoreIssues = len(n.Issues) - len(d.Issues)
@@ -116,7 +116,7 @@ func (n *Notice) command(words string) string {
 	if begin == "" {
 		begin = "flamingock"
 		if n.Ledger != "" {
-			begin += " --ledger " + quote(n.Ledger)
+			begin += " --ledger " + core.ShellQuote(n.Ledger)
 		}
 	}
 	return begin + " " + words
@@ -189,15 +189,4 @@ func (d Document) encode(most int) ([]byte, error) {
 			return nil, fmt.Errorf("the document has %d bytes, more than %d", b.Len(), most)
 		}
 	}
-}
-
-// quote quotes a text for a shell when it has to be.
-func quote(text string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-/:=@%+,", r)
-	}
-	if text != "" && !strings.ContainsFunc(text, func(r rune) bool { return !plain(r) }) {
-		return text
-	}
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }

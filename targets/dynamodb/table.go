@@ -188,24 +188,12 @@ func tableProbe(ps []core.Payload) (core.Probe, error) {
 		all = append(all, t)
 	}
 	return func(ctx context.Context, s *core.Session) (core.ProbeResult, error) {
-		answer := core.ProbeResult("")
-		for _, t := range all {
+		return core.ProbeEach(all, func(t *tablePayload) (core.ProbeResult, error) {
 			w, err := newTableWork(ctx, s, t)
 			if err != nil {
 				return core.ProbeUnknown, err
 			}
-			one, err := w.probe(ctx)
-			switch {
-			case err != nil:
-				return core.ProbeUnknown, err
-			case one == core.ProbeConflict:
-				return one, nil
-			case answer == "":
-				answer = one
-			case answer != one: // done in part, which a repetition may stumble over
-				answer = core.ProbeUnknown
-			}
-		}
-		return answer, nil
+			return w.probe(ctx)
+		})
 	}, nil
 }

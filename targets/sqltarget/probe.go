@@ -28,20 +28,6 @@ func probe(d Dialect, payloads []core.Payload) (core.Probe, error) {
 		if !ok {
 			return core.ProbeUnknown, &core.HandleError{Want: reflect.TypeFor[Querier](), Got: reflect.TypeOf(session.Handle)}
 		}
-		answer := core.ProbeResult("")
-		for _, s := range all {
-			one, err := s.Probe(ctx, q)
-			switch {
-			case err != nil:
-				return core.ProbeUnknown, err
-			case one == core.ProbeConflict:
-				return one, nil
-			case answer == "":
-				answer = one
-			case answer != one: // done in part, which a repetition would stumble over
-				answer = core.ProbeUnknown
-			}
-		}
-		return answer, nil
+		return core.ProbeEach(all, func(s *Special) (core.ProbeResult, error) { return s.Probe(ctx, q) })
 	}, nil
 }

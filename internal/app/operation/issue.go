@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/flamingock/flamingock-go/core"
@@ -141,7 +140,7 @@ func (s *Session) attempt(ctx context.Context, rec core.Record) ([]core.Entry, e
 
 func (s *Session) resolveCommands(rec core.Record) []string {
 	f := func(as string) string {
-		return fmt.Sprintf("%s issue resolve %s --as %s --seq %d --reason \"…\"", s.command(), Quote(rec.ChangeID), as, rec.Seq)
+		return fmt.Sprintf("%s issue resolve %s --as %s --seq %d --reason \"…\"", s.command(), core.ShellQuote(rec.ChangeID), as, rec.Seq)
 	}
 	return []string{f(AsApplied), f(AsRolledBack)}
 }
@@ -149,14 +148,3 @@ func (s *Session) resolveCommands(rec core.Record) []string {
 func (s *Session) name() string { return cmp.Or(s.o.App.Program.Name, "flamingock") }
 
 func (s *Session) command() string { return cmp.Or(s.o.Command, s.name()) }
-
-// Quote quotes a text for a shell when it has to be.
-func Quote(text string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-/:=@%+,", r)
-	}
-	if text != "" && !strings.ContainsFunc(text, func(r rune) bool { return !plain(r) }) {
-		return text
-	}
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
-}

@@ -1,22 +1,13 @@
 package operation
 
-import (
-	"time"
-
-	"github.com/flamingock/flamingock-go/core"
-)
+import "github.com/flamingock/flamingock-go/core"
 
 // LockData is the lock of a ledger.
 type LockData struct {
-	Held      bool      `json:"held"`
-	Token     uint64    `json:"token"`
-	Execution string    `json:"execution,omitempty"`
-	Host      string    `json:"host,omitempty"`
-	PID       int       `json:"pid,omitempty"`
-	Trigger   string    `json:"trigger,omitempty"`
-	Principal string    `json:"principal,omitempty"`
-	Since     time.Time `json:"since,omitzero"`
-	LeaseMs   int64     `json:"leaseMs"`
+	Held        bool   `json:"held"`
+	Token       uint64 `json:"token"`
+	core.Holder        // zero when nobody holds it
+	LeaseMs     int64  `json:"leaseMs"`
 	// HolderGone says that the holder's process is known to have ended.
 	HolderGone bool `json:"holderGone"`
 }
@@ -25,7 +16,7 @@ type LockData struct {
 func NewLockData(h core.Head, gone bool) *LockData {
 	d := &LockData{Held: h.Held(), Token: h.Token, LeaseMs: h.Lease.Milliseconds(), HolderGone: gone}
 	if h.Held() {
-		d.Execution, d.Host, d.PID, d.Trigger, d.Principal, d.Since = h.Holder.Execution, h.Holder.Host, h.Holder.PID, h.Holder.Trigger, h.Holder.Principal, h.Holder.Since
+		d.Holder = h.Holder
 	}
 	return d
 }
