@@ -72,7 +72,16 @@ type Step struct {
 	// LateSafe declares that a late or repeated effect of this step is impossible
 	// or harmless.
 	LateSafe bool
+	// Capture reads what the step is about to change, for its rollback and for people.
+	// Nil: nothing is kept. It is asked only where the change runs without a transaction.
+	Capture Capture
 }
+
+// Capture reads the state that a step is about to change, as text: JSON, as a rule.
+// "": there is nothing to keep. It must change nothing. The text is recorded with the
+// change's STARTED, before its first side effect, without secrets; more than
+// MaxCaptured bytes for a change are an error, and the change does not begin.
+type Capture func(ctx context.Context, s *Session) (string, error)
 
 // IsZero reports whether there is no step.
 func (s Step) IsZero() bool { return s.Do == nil }
@@ -133,10 +142,22 @@ func ProbeEach[T any](parts []T, ask func(T) (ProbeResult, error)) (ProbeResult,
 type Session struct {
 	// Handle is the target system's: a transaction, a connection, a client.
 	Handle any
+	// ChangeID is the change's, and Step the number of the step in it, from 1, which a
+	// step and its rollback have in common. "" and 0 outside of a run.
+	ChangeID string
+	Step     int
 	// Resolve replaces the ${…} references of a text. Never nil.
 	Resolve func(ctx context.Context, text string) (string, error)
 	// Progress reports what the step is doing. Never nil.
 	Progress func(Progress)
+	// Captured is what the step's Capture gave before the attempt began, also for its
+	// rollback; "" when there is nothing.
+	Captured string
+	// IdempotencyKey names the step's effect, for systems that take a client token: a
+	// UUID that is the same in every attempt for as long as an earlier one may have had
+	// the effect, and another one after the change was rolled back, or marked so. Each
+	// rollback has its own. Nil outside of a run.
+	IdempotencyKey func(ctx context.Context) (string, error)
 }
 
 // Progress is a step's report of where it is.
@@ -154,6 +175,16 @@ func (c *Change) Pairs() []StepPair {
 		return nil
 	}
 	return []StepPair{{Apply: c.Apply, Rollback: c.Rollback}}
+}
+
+// Captures reports whether any step keeps what it is about to change.
+func (c *Change) Captures() bool {
+	for _, p := range c.Pairs() {
+		if p.Apply.Capture != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // LateSafe reports whether a late effect of every apply step is impossible or harmless.

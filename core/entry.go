@@ -22,34 +22,37 @@ type Entry struct {
 	// PrevSeq is the seq that the change was at before this entry; 0: it had none.
 	PrevSeq uint64 `json:"prevSeq,omitempty"`
 	// StartedSeq is the seq of the STARTED that this entry belongs to.
-	StartedSeq   uint64            `json:"startedSeq,omitempty"`
-	Stage        string            `json:"stage,omitempty"`
-	Order        string            `json:"order,omitempty"`
-	Author       string            `json:"author,omitempty"`
-	TargetSystem string            `json:"targetSystem,omitempty"`
-	State        State             `json:"state,omitempty"`
-	TxType       TxType            `json:"txType,omitempty"`
-	Strategy     Strategy          `json:"strategy,omitempty"`
-	Operation    Operation         `json:"operation"`
-	Definition   string            `json:"definition,omitempty"` // template or Go function
-	SourceFile   string            `json:"sourceFile,omitempty"`
-	Checksum     string            `json:"checksum,omitempty"`
-	Attempt      int               `json:"attempt,omitempty"`
-	StartedAt    time.Time         `json:"startedAt"`
-	EndedAt      time.Time         `json:"endedAt,omitzero"`
-	DurationMs   int64             `json:"durationMs,omitempty"`
-	Host         string            `json:"host,omitempty"`
-	Version      string            `json:"version,omitempty"`
-	Trigger      Trigger           `json:"trigger,omitzero"`
-	Principal    string            `json:"principal,omitempty"`
-	Reason       string            `json:"reason,omitempty"`
-	Reconciled   bool              `json:"reconciled,omitempty"`
-	Unknown      bool              `json:"unknown,omitempty"` // the outcome could not be known
-	Metadata     map[string]string `json:"metadata,omitempty"`
-	Error        *EntryError       `json:"error,omitempty"`
-	Token        uint64            `json:"token"`
-	PrevHash     string            `json:"prevHash"`
-	Hash         string            `json:"hash"`
+	StartedSeq   uint64    `json:"startedSeq,omitempty"`
+	Stage        string    `json:"stage,omitempty"`
+	Order        string    `json:"order,omitempty"`
+	Author       string    `json:"author,omitempty"`
+	TargetSystem string    `json:"targetSystem,omitempty"`
+	State        State     `json:"state,omitempty"`
+	TxType       TxType    `json:"txType,omitempty"`
+	Strategy     Strategy  `json:"strategy,omitempty"`
+	Operation    Operation `json:"operation"`
+	Definition   string    `json:"definition,omitempty"` // template or Go function
+	SourceFile   string    `json:"sourceFile,omitempty"`
+	Checksum     string    `json:"checksum,omitempty"`
+	Attempt      int       `json:"attempt,omitempty"`
+	StartedAt    time.Time `json:"startedAt"`
+	EndedAt      time.Time `json:"endedAt,omitzero"`
+	DurationMs   int64     `json:"durationMs,omitempty"`
+	Host         string    `json:"host,omitempty"`
+	Version      string    `json:"version,omitempty"`
+	Trigger      Trigger   `json:"trigger,omitzero"`
+	Principal    string    `json:"principal,omitempty"`
+	Reason       string    `json:"reason,omitempty"`
+	Reconciled   bool      `json:"reconciled,omitempty"`
+	Unknown      bool      `json:"unknown,omitempty"` // the outcome could not be known
+	// Captured is what each step found before it changed it, of a STARTED: "" for a
+	// step that keeps nothing.
+	Captured []string          `json:"captured,omitempty"`
+	Metadata map[string]string `json:"metadata,omitempty"`
+	Error    *EntryError       `json:"error,omitempty"`
+	Token    uint64            `json:"token"`
+	PrevHash string            `json:"prevHash"`
+	Hash     string            `json:"hash"`
 }
 
 // Trigger says what started an execution.
@@ -64,6 +67,9 @@ type EntryError struct {
 	Message string   `json:"message"`
 	Causes  []string `json:"causes,omitempty"`
 }
+
+// MaxCaptured is how many bytes the Captures of one change may keep.
+const MaxCaptured = 64 << 10
 
 // Limits of what an entry keeps, in bytes. They keep an entry far below
 // DynamoDB's 400 KB for an item.
@@ -140,7 +146,7 @@ func (e *Entry) normalise() {
 	if !e.EndedAt.IsZero() {
 		e.EndedAt = e.EndedAt.UTC().Round(0)
 	}
-	for _, s := range []*string{&e.Author, &e.TargetSystem, &e.Order, &e.Stage, &e.Definition, &e.SourceFile, &e.Reason, &e.Host, &e.Version, &e.Principal, &e.Trigger.Kind, &e.Trigger.ID} {
+	for _, s := range []*string{&e.ExecutionID, &e.Checksum, &e.Author, &e.TargetSystem, &e.Order, &e.Stage, &e.Definition, &e.SourceFile, &e.Reason, &e.Host, &e.Version, &e.Principal, &e.Trigger.Kind, &e.Trigger.ID} {
 		*s = Cap(*s, maxText/4)
 	}
 	e.Metadata = capMetadata(e.Metadata)
@@ -213,6 +219,7 @@ func (e *Entry) encode() []byte {
 	o.some("reason", e.Reason)
 	o.someTrue("reconciled", e.Reconciled)
 	o.someTrue("unknown", e.Unknown)
+	o.someList("captured", e.Captured)
 	o.someMap("metadata", e.Metadata)
 	if e.Error != nil {
 		o.key("error")

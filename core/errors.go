@@ -513,6 +513,15 @@ func (e *TimeoutError) Error() string {
 	return "the change's timeout of " + e.After.String() + " ended"
 }
 
+// Code implements Coded. It is that of a change which had not begun: the time went
+// into waiting for the target system. One that had begun is a *ChangeError.
+func (*TimeoutError) Code() Code { return CodeUnavailable }
+
+// Hint says what to do.
+func (*TimeoutError) Hint() string {
+	return "run again when the target system answers faster, or give the change a longer timeout"
+}
+
 // PanicError is a panic in a change.
 type PanicError struct {
 	Value any

@@ -56,6 +56,9 @@ type Template struct {
 	StepsOnly, SingleOnly bool
 	// Compile is called once for each apply and each rollback payload.
 	Compile func(Payload) (Step, error)
+	// Restore compiles `rollback: auto` from the apply payload: the step that puts back
+	// what the apply's Capture read. Nil: the template has no automatic rollback.
+	Restore func(apply Payload) (Step, error)
 	// Probe compiles the change's probe from all its apply payloads. Nil: none.
 	Probe func([]Payload) (Probe, error)
 	// CustomProbe compiles the `probe:` of a change file, which then replaces what

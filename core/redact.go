@@ -84,14 +84,14 @@ func (r *Redactor) Redact(text string) string {
 	// The longest first, so that a value within another leaves no rest of it.
 	sort.Slice(values, func(i, j int) bool { return len(values[i]) > len(values[j]) })
 	for _, v := range values {
-		text = strings.ReplaceAll(text, v, redacted)
+		text = strings.ReplaceAll(text, v, RedactedMark)
 	}
 	if len(pieces) == 0 {
 		return text
 	}
 	return wordPattern.ReplaceAllStringFunc(text, func(word string) string {
 		if pieces[strings.ToLower(word)] {
-			return redacted
+			return RedactedMark
 		}
 		return word
 	})

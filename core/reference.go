@@ -16,19 +16,20 @@ func NewSecret(value string) Secret { return Secret{value} }
 // Reveal returns the value. Call it where the value is handed over, nowhere else.
 func (s Secret) Reveal() string { return s.value }
 
-const redacted = "[secret]"
+// RedactedMark stands where a secret was.
+const RedactedMark = "[secret]"
 
 // String returns a fixed word, never the value.
-func (s Secret) String() string { return redacted }
+func (s Secret) String() string { return RedactedMark }
 
 // GoString returns a fixed word, never the value.
-func (s Secret) GoString() string { return redacted }
+func (s Secret) GoString() string { return RedactedMark }
 
 // LogValue returns a fixed word, never the value.
-func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
+func (s Secret) LogValue() slog.Value { return slog.StringValue(RedactedMark) }
 
 // MarshalText returns a fixed word, never the value.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+func (s Secret) MarshalText() ([]byte, error) { return []byte(RedactedMark), nil }
 
 // Reference is an external value named in a text as ${scheme:key}.
 type Reference struct{ Scheme, Key string }

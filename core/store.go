@@ -196,11 +196,12 @@ type HistoryPage struct {
 	Next uint64
 }
 
-var ledgerPattern = regexp.MustCompile(`^[A-Za-z0-9._/-]{1,255}$`)
+// Without {1,255}, which costs a millisecond when the process starts.
+var ledgerPattern = regexp.MustCompile(`^[A-Za-z0-9._/-]+$`)
 
 // CheckLedger reports whether name can name a ledger: 1 to 255 of A-Z a-z 0-9 . _ / -
 func CheckLedger(name string) error {
-	if !ledgerPattern.MatchString(name) {
+	if len(name) > 255 || !ledgerPattern.MatchString(name) {
 		return &ConfigError{Key: "ledger", Reason: "must be 1 to 255 of the characters A-Z a-z 0-9 . _ / -", Next: `choose a name such as "orders/prod"`}
 	}
 	return nil

@@ -100,6 +100,11 @@ func printIssue(out *printer, is *operation.IssueDetail, gone bool) {
 			line += "  " + oneLine(e.Reason)
 		}
 		out.linef("%s", line)
+		for i, before := range e.Captured {
+			if before != "" {
+				out.linef("      before step %d: %s", i+1, oneLine(before))
+			}
+		}
 		if e.Error != nil {
 			out.linef("      %s", strings.ReplaceAll(strings.TrimSpace(e.Error.Message), "\n", "\n      "))
 		}

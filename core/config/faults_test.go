@@ -93,6 +93,18 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+func TestTableName(t *testing.T) {
+	for name, good := range map[string]bool{
+		"x": true, "a.b_c-D9": true, strings.Repeat("x", 255): true,
+		strings.Repeat("x", 256): false, "a/b": false, "arn:aws:dynamodb:eu-west-1:123456789012:table/x": false, "ä": false,
+	} {
+		_, err := load(Options{}, "f.yaml", []byte("ledger: x\nauditStore: {dynamodb: {table: '"+name+"'}}\n"))
+		if good != (err == nil) || err != nil && !strings.Contains(err.Error(), "must be the name of a table, not its ARN") {
+			t.Errorf("%.20q: %v", name, err)
+		}
+	}
+}
+
 func TestSettings(t *testing.T) {
 	o := environment(map[string]string{"DSN": "secret", "EMPTY": ""})
 	c := of(t, `

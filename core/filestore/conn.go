@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/flamingock/flamingock-go/internal/failpoint"
 )
 
 // conn is one connection with its statements kept. It serves one goroutine at a
@@ -203,7 +205,9 @@ func (c *conn) transact(ctx context.Context, s *Store, op string, work func() er
 	}
 	err := work()
 	if err == nil {
+		failpoint.Hit(failpoint.StoreWriting)
 		err = c.exec(done, "COMMIT")
+		failpoint.Hit(failpoint.StoreWritten)
 	}
 	if err != nil {
 		_ = c.exec(done, "ROLLBACK") //nolint:errcheck // SQLite has done it already after some errors

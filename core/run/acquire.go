@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/failpoint"
 )
 
 // intent is what a call wants to do with the ledger, decided from one load.
@@ -56,6 +57,7 @@ func (r *Runner) obtain(ctx context.Context, exec string, stop <-chan struct{}, 
 		if err != nil {
 			return nil, wrapStore(err)
 		}
+		failpoint.Hit(failpoint.Loaded)
 		arrived := r.o.Now()
 		held := snap.Head.Held()
 		in, err := decide(snap, held)
@@ -164,6 +166,7 @@ func (r *Runner) acquire(ctx context.Context, exec string, snap core.Snapshot, i
 			return nil, wrapStore(err)
 		}
 		h.leave = leave
+		failpoint.Hit(failpoint.Attended)
 	}
 	h.ctx, h.cancel = context.WithCancelCause(ctx)
 	h.keeper = &keeper{
@@ -190,9 +193,11 @@ func (r *Runner) acquire(ctx context.Context, exec string, snap core.Snapshot, i
 	// store that stays away would hold the call for ever.
 	limited, cancel := context.WithTimeout(ctx, max(r.o.Lease, 10*time.Second))
 	defer cancel()
+	failpoint.Hit(failpoint.Acquiring)
 	if err := insist(limited, r.o.Lease, func(ctx context.Context) error { return r.o.Store.Acquire(ctx, a) }); err != nil {
 		return nil, errors.Join(interrupted(ctx, wrapStore(err)), r.abandon(ctx, h, a, core.IsUnknown(err)))
 	}
+	failpoint.Hit(failpoint.Acquired)
 	h.written = a.Entries
 	if n := len(a.Entries); n > 0 {
 		h.seq, h.hash = a.Entries[n-1].Seq, a.Entries[n-1].Hash
@@ -217,6 +222,7 @@ func (h *holding) reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	failpoint.Hit(failpoint.Loaded)
 	if s.Head.Owner != h.lease.Owner || s.Head.Token != h.lease.Token || s.Head.Released {
 		h.setLost()
 		return core.ErrLeaseLost

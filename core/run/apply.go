@@ -70,6 +70,7 @@ type execution struct {
 	h         *holding
 	token     uint64
 	settled   map[string]plan.Verdict
+	captured  []string // by the steps of the change at work
 
 	index, total int
 	stoppedAt    map[string]bool          // stages in which a change failed
@@ -123,8 +124,8 @@ func (x *execution) decide(ctx context.Context, s core.Snapshot, held bool) (int
 		return intent{}, err
 	}
 	in := intent{ready: x.ready}
-	if len(p.ToSettle()) == 0 {
-		st, c := p.Next(nil)
+	// What is there before a change is looked at under the lease only.
+	if st, c := p.Next(nil); len(p.ToSettle()) == 0 && !captures(c) {
 		in.entries = []core.Entry{x.startedEntry(s, st, c)}
 	}
 	return in, nil
@@ -261,7 +262,7 @@ func (x *execution) begin(ctx context.Context) (*plan.Stage, *plan.Change, error
 	if err := x.mayStart(ctx); err != nil {
 		return nil, nil, err
 	}
-	return st, c, x.record(ctx, []core.Entry{x.startedEntry(x.h.snapshot, st, c)}, false)
+	return x.start(ctx, st, c)
 }
 
 // next returns the next change to apply, if there is one.

@@ -3,7 +3,9 @@ package run_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/flamingock/flamingock-go/core"
@@ -96,6 +98,30 @@ func flaky(id, order string) core.Change {
 	return c
 }
 
+// kept fails once, half done, and its rollback puts back what was there before.
+func kept(id, order string) core.Change {
+	c := flaky(id, order)
+	c.Apply.Capture = func(_ context.Context, s *core.Session) (string, error) {
+		t, ok := s.Handle.(*svcTarget)
+		if !ok {
+			return "", errors.New("no handle")
+		}
+		if f := t.p.reach("capture " + id); f != none && f != crashAfter && f != pauseAfter {
+			return "", errLost
+		}
+		return strconv.Itoa(t.svc.count(id)), nil
+	}
+	c.Rollback = core.Step{Do: func(ctx context.Context, s *core.Session) error {
+		t, ok := s.Handle.(*svcTarget)
+		before, err := strconv.Atoi(s.Captured)
+		if !ok || err != nil {
+			return fmt.Errorf("captured was %q", s.Captured)
+		}
+		return t.add(ctx, "undo", id, before-t.svc.count(id))
+	}}
+	return c
+}
+
 // slow wraps a change so that it works for d before it has its effect.
 func slow(c core.Change, d time.Duration) core.Change {
 	do := c.Apply.Do
@@ -126,8 +152,9 @@ func mixed() []core.Stage {
 	return []core.Stage{
 		stage("main", inTx("t1", "1"), plain("n1", "2"), inTx("t2", "3"), shared("s1", "4")),
 		stage("side", probed("q1", "1"), retried("r1", "2"), reversible("v1", "3"), flaky("f1", "4")),
+		stage("settings", kept("k1", "1"), plain("n2", "2")),
 		stage("shared", refused("s2", "1"), shared("s3", "2")),
-		after(stage("late", inTx("t3", "1")), "main", "side", "shared"),
+		after(stage("late", inTx("t3", "1")), "main", "side", "shared", "settings"),
 	}
 }
 

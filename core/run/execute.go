@@ -9,6 +9,7 @@ import (
 
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/core/plan"
+	"github.com/flamingock/flamingock-go/internal/failpoint"
 )
 
 // result is what became of one attempt, and what is to be recorded of it.
@@ -66,11 +67,12 @@ func (x *execution) finish(ctx context.Context, st *plan.Stage, cur *plan.Change
 	}
 	nst, next := x.next()
 	var stop error
+	apart := next != nil && captures(next) // its STARTED needs a look at its target system first
 	if next != nil {
-		if stop = x.mayStart(ctx); stop == nil {
+		if stop = x.mayStart(ctx); stop == nil && !apart {
 			res.entries = append(res.entries, x.startedEntry(x.h.snapshot, nst, next))
-		} else {
-			nst, next = nil, nil
+		} else if stop != nil {
+			nst, next, apart = nil, nil, false
 		}
 	}
 	if err := x.recordWith(ctx, res.entries, next == nil, res.items); err != nil {
@@ -78,11 +80,12 @@ func (x *execution) finish(ctx context.Context, st *plan.Stage, cur *plan.Change
 		if errors.As(err, &refused) {
 			return nil, nil, err
 		}
-		if next != nil && core.IsUnknown(err) {
+		if next != nil && !apart && core.IsUnknown(err) {
 			x.r.takeBackIntent(ctx, x.h, res.entries)
 		}
 		return nil, nil, errors.Join(stop, x.unrecorded(st, cur, res, err))
 	}
+	x.captured = nil // it was cur's
 	if res.err != nil {
 		x.failures = append(x.failures, res.err)
 	}
@@ -91,6 +94,9 @@ func (x *execution) finish(ctx context.Context, st *plan.Stage, cur *plan.Change
 		x.markers[id] = append(x.markers[id], *res.marker)
 	}
 	x.report(st, cur, res)
+	if apart {
+		return x.start(ctx, nst, next)
+	}
 	return nst, next, stop
 }
 
@@ -331,7 +337,12 @@ func runStep(ctx context.Context, step core.Step, s *core.Session) (err error) {
 // step runs step number i+1 of a change, or its rollback.
 func (x *execution) step(ctx context.Context, cur *plan.Change, op core.Operation, i int, s core.Step, handle any) error {
 	ctx, span := x.r.tel.step(ctx, x.id, cur.Change, op, i)
-	err := runStep(ctx, s, x.session(cur, handle, i))
+	failpoint.Hit(failpoint.StepStarting)
+	session := x.session(cur, handle, i)
+	session.Captured = x.capturedBy(i)
+	session.IdempotencyKey = x.idempotencyKey(cur.Change.ID, op, i)
+	err := runStep(ctx, s, session)
+	failpoint.Hit(failpoint.StepDone)
 	span.endStep(err)
 	return err
 }
@@ -339,7 +350,7 @@ func (x *execution) step(ctx context.Context, cur *plan.Change, op core.Operatio
 func (x *execution) session(cur *plan.Change, handle any, step int) *core.Session {
 	steps := len(cur.Change.Pairs())
 	return &core.Session{
-		Handle: handle,
+		Handle: handle, ChangeID: cur.Change.ID, Step: step + 1,
 		Resolve: func(ctx context.Context, text string) (string, error) {
 			return core.Expand(ctx, x.secrets.InPayloads(), text)
 		},
@@ -347,6 +358,7 @@ func (x *execution) session(cur *plan.Change, handle any, step int) *core.Sessio
 			p.Text = x.secrets.Redact(p.Text)
 			x.emit(Progressed{ChangeID: cur.Change.ID, Step: step + 1, Steps: steps, Progress: p})
 		},
+		IdempotencyKey: x.idempotencyKey(cur.Change.ID, core.OpApply, step),
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/core/plan"
+	"github.com/flamingock/flamingock-go/internal/failpoint"
 )
 
 // performDirect executes a change without a transaction, step by step.
@@ -54,7 +55,9 @@ func (x *execution) rollBack(ctx context.Context, st *plan.Stage, cur *plan.Chan
 	began := x.r.o.Now()
 	ctx, cancel := x.r.rollbackContext(ctx, res.stop != nil)
 	defer cancel()
+	failpoint.Hit(failpoint.RollbackStarting)
 	left, err := x.takeBack(ctx, cur, res.rollBackFrom)
+	failpoint.Hit(failpoint.RollbackDone)
 	state, status, reason := core.StateRolledBack, ChangeRolledBack, ""
 	switch {
 	case err != nil:

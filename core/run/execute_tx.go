@@ -8,6 +8,7 @@ import (
 
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/core/plan"
+	"github.com/flamingock/flamingock-go/internal/failpoint"
 )
 
 // performTx executes a change in a transaction of its target system, together
@@ -101,6 +102,7 @@ func (x *execution) afterUnknownCommit(ctx context.Context, st *plan.Stage, cur 
 		return x.stillUnknown(ctx, st, cur, began, f, err)
 	}
 	marked, err := t.Marked(last, m)
+	failpoint.Hit(failpoint.MarkerAsked)
 	switch {
 	case err != nil:
 		return x.stillUnknown(ctx, st, cur, began, f, err)
@@ -124,7 +126,10 @@ func (x *execution) stillUnknown(ctx context.Context, st *plan.Stage, cur *plan.
 // raise raises the target's fence to this execution's token and n.
 func (x *execution) raise(ctx context.Context, t core.TxTarget, n uint64) error {
 	f := core.Fence{LedgerID: x.h.ledgerID, Token: x.token, N: n, Owner: x.h.lease.Owner, Lease: x.r.o.Lease}
-	if err := t.RaiseFence(ctx, f); err != nil {
+	failpoint.Hit(failpoint.FenceRaising)
+	err := t.RaiseFence(ctx, f)
+	failpoint.Hit(failpoint.FenceRaised)
+	if err != nil {
 		if errors.Is(err, core.ErrLeaseLost) {
 			return x.fenceRefused(ctx, t.ID())
 		}
@@ -167,7 +172,9 @@ func (x *execution) forgetMarkers(ctx context.Context) {
 			continue
 		}
 		last, cancel := x.r.lastContext(ctx)
-		if err := t.DeleteMarkers(last, ms); err != nil {
+		err := t.DeleteMarkers(last, ms)
+		failpoint.Hit(failpoint.MarkersDeleted)
+		if err != nil {
 			x.emit(Warned{Text: "markers were left in target system " + id + "; they do no harm", Err: x.secrets.RedactError(err)})
 		}
 		cancel()

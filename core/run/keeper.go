@@ -9,6 +9,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/failpoint"
 )
 
 // keeper holds one acquisition of the lease. It orders this execution's writes,
@@ -142,7 +143,9 @@ func (k *keeper) unlock() { <-k.writing }
 // renew is called with writing held.
 func (k *keeper) renew(ctx context.Context) error {
 	from := k.now()
+	failpoint.Hit(failpoint.Renewing)
 	err := k.store.Renew(ctx, k.lease)
+	failpoint.Hit(failpoint.Renewed)
 	switch {
 	case err == nil:
 		k.trustFrom(from)
@@ -243,7 +246,9 @@ func (k *keeper) append(ctx context.Context, entries []core.Entry, release bool,
 	if sharing, ok := k.store.(core.SharingStore); ok && items != nil { // New has checked that it can share
 		send = func(ctx context.Context, a core.Append) error { return sharing.AppendShared(ctx, a, items) }
 	}
+	failpoint.Hit(failpoint.Appending)
 	err := insist(ctx, k.duration, func(ctx context.Context) error { return send(ctx, a) })
+	failpoint.Hit(failpoint.Appended)
 	if err != nil {
 		if errors.Is(err, core.ErrLeaseLost) || errors.Is(err, core.ErrConflict) {
 			k.setLost()
@@ -264,7 +269,10 @@ func (k *keeper) release(ctx context.Context) error {
 		return err
 	}
 	defer k.unlock()
-	return insist(ctx, k.duration, func(ctx context.Context) error { return k.store.Release(ctx, k.lease) })
+	failpoint.Hit(failpoint.Releasing)
+	err := insist(ctx, k.duration, func(ctx context.Context) error { return k.store.Release(ctx, k.lease) })
+	failpoint.Hit(failpoint.Released)
+	return err
 }
 
 // insist sends the same request again while its outcome is unknown, for as long

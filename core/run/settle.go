@@ -6,6 +6,7 @@ import (
 
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/core/plan"
+	"github.com/flamingock/flamingock-go/internal/failpoint"
 )
 
 // settleAll asks markers and probes what became of earlier attempts, records the
@@ -82,6 +83,7 @@ func (x *execution) ask(ctx context.Context, c *plan.Change, rec core.Record) (p
 			}
 		}
 		marked, err := t.Marked(ctx, markerOf(x.h.ledgerID, rec))
+		failpoint.Hit(failpoint.MarkerAsked)
 		if err != nil {
 			return plan.Answer{}, wrapTarget(id, err)
 		}
@@ -93,6 +95,7 @@ func (x *execution) ask(ctx context.Context, c *plan.Change, rec core.Record) (p
 	}
 	defer x.giveBack(c, release)
 	found, err := x.probe(ctx, c, handle)
+	failpoint.Hit(failpoint.ProbeAsked)
 	if err != nil {
 		x.emit(Warned{Text: "the probe of change " + c.Change.ID + " failed", Err: x.secrets.RedactError(err)})
 		found = core.ProbeUnknown

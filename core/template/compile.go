@@ -173,6 +173,16 @@ func (c *compiler) compile(d *document, tpl *core.Template, ch *core.Change) boo
 		}
 		return s
 	}
+	back := func(apply, rollback *strictyaml.Node, path string) core.Step {
+		if !isAuto(rollback) {
+			return one(rollback, path+"rollback", true)
+		}
+		s, err := restore(tpl, &payload{node: apply, config: d.Configuration, path: path + "apply"}, rollback)
+		if err != nil {
+			c.faults.List = append(c.faults.List, faultsOf(err, rollback.Pos)...)
+		}
+		return s
+	}
 	before := len(c.faults.List)
 	switch {
 	case d.Steps != nil && !tpl.SingleOnly:
@@ -181,18 +191,38 @@ func (c *compiler) compile(d *document, tpl *core.Template, ch *core.Change) boo
 			path := fmt.Sprintf("steps[%d].", i)
 			ch.Steps = append(ch.Steps, core.StepPair{
 				Apply:    one(s.Get("apply"), path+"apply", false),
-				Rollback: one(s.Get("rollback"), path+"rollback", true),
+				Rollback: back(s.Get("apply"), s.Get("rollback"), path),
 			})
 		}
 	case d.Steps == nil && !tpl.StepsOnly:
 		ch.Apply = one(d.Apply, "apply", false)
-		ch.Rollback = one(d.Rollback, "rollback", true)
+		ch.Rollback = back(d.Apply, d.Rollback, "")
 	}
 	if len(c.faults.List) > before {
 		return false // a probe would only repeat the faults of the payloads
 	}
 	c.probe(d, tpl, applies, ch)
 	return len(c.faults.List) == before
+}
+
+// automatic is the rollback that puts back what was there before.
+const automatic = "auto"
+
+func isAuto(n *strictyaml.Node) bool { return n != nil && n.IsScalar() && n.Text.Value == automatic }
+
+// restore compiles `rollback: auto` from the apply payload.
+func restore(tpl *core.Template, apply *payload, rollback *strictyaml.Node) (core.Step, error) {
+	if tpl.Restore == nil {
+		return core.Step{}, (&payload{node: rollback, path: "rollback", rollback: true}).Fault(0, 0, "template "+tpl.Name+" has no automatic rollback: write out what takes the change back")
+	}
+	if apply.node == nil || apply.node.Kind == strictyaml.Null {
+		return core.Step{}, nil // that it is missing is said elsewhere
+	}
+	s, err := tpl.Restore(apply)
+	if s.Name == "" {
+		s.Name = tpl.Name
+	}
+	return s, err
 }
 
 func (c *compiler) probe(d *document, tpl *core.Template, applies []core.Payload, ch *core.Change) {

@@ -94,6 +94,8 @@ func faultyFiles() map[string]faultyFile {
 		"single only":       {"id: x\ntemplate: call\ntargetSystem: gateway\nsteps: [{apply: a}]\n", f + ":4:8: template call takes one apply and rollback, not steps"},
 		"rollback required": {"id: x\ntemplate: ops\ntargetSystem: orders-db\nsteps:\n- apply: {type: a}\n- apply: {type: a}\n  rollback: {type: b}\n", f + ":5:3: Step 1 is missing required 'rollback': template ops requires one"},
 		"probe":             {head + "apply: x\nprobe: y\n", f + ":5:8: template sql takes no probe: remove this key"},
+		"auto rollback":     {head + "apply: x\nrollback: auto\n", f + ":5:11: template sql has no automatic rollback: write out what takes the change back"},
+		"auto, impossible":  {"id: x\ntemplate: call\ntargetSystem: gateway\napply: NOWAY\nrollback: auto\n", f + ":4:8: it cannot be put back by itself"},
 		"bad probe":         {"id: x\ntemplate: call\ntargetSystem: gateway\napply: a\nprobe: [b]\n", f + ":5:8: probe must be text, not a list"},
 		"place in literal":  {head + "apply: |\n  SELECT 1;\n\n    SYNTAX\n", f + ":7:5: this is no SQL"},
 		"place in plain":    {head + "apply: SELECT SYNTAX\n", f + ":4:15: this is no SQL"},

@@ -115,7 +115,18 @@ func callTemplate() core.Template {
 			if _, err := p.Text(); err != nil {
 				return core.Step{}, errors.New("plain error")
 			}
-			return core.Step{Name: "call", Do: func(context.Context, *core.Session) error { return nil }}, nil
+			s := core.Step{Name: "call", Do: func(context.Context, *core.Session) error { return nil }}
+			if !p.Rollback() {
+				s.Capture = func(context.Context, *core.Session) (string, error) { return "before", nil }
+			}
+			return s, nil
+		},
+		Restore: func(apply core.Payload) (core.Step, error) {
+			text, err := apply.Text()
+			if text.Value == "NOWAY" {
+				return core.Step{}, apply.Fault(0, 0, "it cannot be put back by itself")
+			}
+			return core.Step{Name: "restore " + text.Value, Do: func(context.Context, *core.Session) error { return nil }}, err
 		},
 		Probe: func([]core.Payload) (core.Probe, error) { return probe, nil },
 		CustomProbe: func(p core.Payload) (core.Probe, error) {

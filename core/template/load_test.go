@@ -124,6 +124,10 @@ steps:
 	if diff := cmp.Diff([]core.Reference{{Scheme: "env", Key: "C"}, {Scheme: "env", Key: "K"}}, c.References); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
+	auto := loadOne(t, "id: x\ntemplate: call\ntargetSystem: gateway\napply: POST /x\nrollback: auto\n")
+	if auto.Rollback.Name != "restore POST /x" || auto.Apply.Capture == nil || !auto.Captures() {
+		t.Errorf("got %+v", auto)
+	}
 	for _, text := range []string{"", "probe: GET /x\n"} {
 		if c := loadOne(t, "id: x\ntemplate: call\ntargetSystem: gateway\napply: POST /x\n"+text); c.Probe == nil {
 			t.Errorf("%q: no probe", text)

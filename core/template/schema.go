@@ -157,6 +157,9 @@ func templateRules(types []core.TargetType, spellings []string) []schema {
 func templateRule(tpl *core.Template) schema {
 	apply, config := asked(tpl.Compile, false)
 	rollback, _ := asked(tpl.Compile, true)
+	if tpl.Restore != nil {
+		rollback = schema{"anyOf": []schema{{"const": automatic, "description": "Puts back what was there before."}, rollback}}
+	}
 	step := schema{"properties": schema{"apply": apply, "rollback": rollback}}
 	properties := schema{"configuration": config, "apply": apply, "rollback": rollback, "steps": schema{"items": step}, "probe": missing()}
 	rule := schema{"properties": properties}

@@ -53,7 +53,7 @@ func loaderOnly() map[string]string {
 		"custom":           otherFiles,
 		"other type's":     types,
 		"place in literal": meaning, "place in plain": meaning, "place in quotes": meaning, "place in rollback": meaning,
-		"empty text": meaning, "transactional": meaning,
+		"empty text": meaning, "transactional": meaning, "auto rollback": meaning, "auto, impossible": meaning,
 	}
 }
 
@@ -78,6 +78,7 @@ func goodFiles() map[string]string {
 		"ops":             h + "template: ops-template\nsteps: [{apply: {type: a, parameters: {a: [1]}}, rollback: {type: b, collection: 7}}]\n",
 		"call":            "id: x\ntargetSystem: gateway\ntemplate: call\napply: x\nprobe: y\n",
 		"references":      head + "apply: ${env:X}\nrollback: a ${ssm:/x}\n",
+		"automatic":       "id: x\ntemplate: call\ntargetSystem: gateway\napply: a\nrollback: auto\n",
 		"flow":            "{id: x, template: sql, targetSystem: orders-db, apply: x}",
 		"leading zero":    "id: 007\ntemplate: sql\ntargetSystem: orders-db\napply: x\n",
 		"!!":              head + "profiles: ['!!x', 'a b', b]\nlabels: [c]\napply: x\n",

@@ -21,6 +21,7 @@ import (
 	"github.com/flamingock/flamingock-go/core/template"
 	"github.com/flamingock/flamingock-go/dynamo"
 	"github.com/flamingock/flamingock-go/internal/awsclient"
+	"github.com/flamingock/flamingock-go/internal/failpoint"
 	"github.com/flamingock/flamingock-go/internal/source"
 )
 
@@ -228,7 +229,7 @@ func (a *App) Runner() (*run.Runner, error) {
 		Ledger: a.Config.Ledger, Store: a.Store, Stages: a.Stages, Targets: a.Targets, Resolver: a.Secrets,
 		Lease: a.lease(), Wait: wait, Reserve: a.Config.Deadline.Reserve, Grace: grace, Drift: a.Config.Drift,
 		Trigger: a.o.Trigger, Principal: cmp.Or(a.o.Principal, principal()), Version: Version(a.o.Program), Metadata: a.Config.Metadata, Events: a.o.Events,
-		TracerProvider: tel.tracers, MeterProvider: tel.meters,
+		TracerProvider: tel.tracers, MeterProvider: tel.meters, Now: failpoint.Clock(time.Now), //nolint:forbidigo // the process's clock
 	})
 }
 

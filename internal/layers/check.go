@@ -97,7 +97,7 @@ func (t Table) unreachable(g Graph, name, path string, layer *Layer) string {
 		return ""
 	}
 	for _, r := range t.Reaches {
-		if matchesAny(r.From, name) && !matchesAny(r.Except, name) && matchesAny(r.Never, g.label(path)) {
+		if matchesAny(r.From, name) && !matchesAny(r.Except, name) && matchesAny(r.Never, g.label(path)) && !matchesAny(r.Allowed, g.label(path)) {
 			return r.Why
 		}
 	}

@@ -28,6 +28,9 @@ type Dialect struct {
 	// RollsBack reports that err is one with which the database may have rolled the
 	// whole transaction back by itself.
 	RollsBack func(err error) bool
+	// Deadlock reports that the database rolled the transaction back in favour of
+	// another one, so that trying again at once makes sense. Optional.
+	Deadlock func(err error) bool
 	// Session prepares a connection for transactions: lock timeouts that [LockWait]
 	// derives from the lease, and an idle timeout of the lease if there is one. It
 	// returns what puts the connection back as it was.
@@ -46,6 +49,13 @@ type Dialect struct {
 	// SessionEachTime says that Session also takes back what a change has set on the
 	// connection, and so is called before each use of it.
 	SessionEachTime bool
+	// SessionPerChange says that nothing takes back what a change has set on the
+	// connection, and that not every way to do so can be seen: the session of a change
+	// serves no other one.
+	SessionPerChange bool
+	// Savepoint says that the database does not tell that a transaction has ended, and
+	// that savepoints end with it: one is set before the work, and looked for after it.
+	Savepoint bool
 	// TablePrefix returns what stands before the names of our tables, such as a
 	// schema and a dot. It is asked once for each connection, so that a change that
 	// sets a search path does not hide them.
@@ -53,6 +63,10 @@ type Dialect struct {
 	// InTransaction asks a driver's connection whether a transaction is open on it,
 	// without asking the database: for those that do not refuse a COMMIT without one.
 	InTransaction func(driverConn any) bool
+	// WritesRows reports that a statement with these first tokens changes rows. One that
+	// does may not stand in one payload, or one change, with one that NotTransactional
+	// names. Nil: they may be mixed.
+	WritesRows func(head []string) bool
 	// Place returns where in a statement's text, in characters from 0, the database
 	// found the fault.
 	Place func(err error) (offset int, ok bool)
@@ -86,7 +100,7 @@ const (
 	Misconfigured       // the configuration names no usable database
 	MissingTable
 	Duplicate     // a unique key is taken
-	NoTransaction // COMMIT or ROLLBACK without a transaction
+	NoTransaction // COMMIT or ROLLBACK without a transaction, or a savepoint that is gone
 )
 
 // maxLockWait bounds how long a change waits for somebody else's lock.
@@ -128,6 +142,9 @@ func (d Dialect) withDefaults() Dialect {
 	if d.RollsBack == nil {
 		d.RollsBack = func(error) bool { return false }
 	}
+	if d.Deadlock == nil {
+		d.Deadlock = func(error) bool { return false }
+	}
 	if d.Session == nil {
 		d.Session = func(context.Context, *sql.Conn, time.Duration) (func(context.Context) error, error) {
 			return func(context.Context) error { return nil }, nil
@@ -144,6 +161,9 @@ func (d Dialect) withDefaults() Dialect {
 	}
 	if d.InTransaction == nil {
 		d.InTransaction = func(any) bool { return true }
+	}
+	if d.WritesRows == nil {
+		d.WritesRows = func([]string) bool { return false }
 	}
 	if d.Place == nil {
 		d.Place = func(error) (int, bool) { return 0, false }

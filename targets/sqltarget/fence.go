@@ -6,13 +6,18 @@ import (
 	"errors"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/failpoint"
 )
 
 // RaiseFence raises the fence of a ledger to f in a transaction of its own, and
 // makes the tables first where they are missing.
 func (t *Target) RaiseFence(ctx context.Context, f core.Fence) error {
+	deadlocks := 0
 	for again := true; ; again = false {
 		err := t.raise(ctx, f)
+		for ; err != nil && t.dialect.Deadlock(err) && deadlocks < maxDeadlocks && ctx.Err() == nil; deadlocks++ {
+			err = t.raise(ctx, f)
+		}
 		switch class := t.classify(err); {
 		case err == nil:
 			t.mu.Lock()
@@ -30,6 +35,11 @@ func (t *Target) RaiseFence(ctx context.Context, f core.Fence) error {
 		}
 	}
 }
+
+// maxDeadlocks bounds how often raising a fence is tried again after a deadlock. Where
+// several processes make rows in the same gap of an index at once, some databases let
+// one of them through at a time.
+const maxDeadlocks = 20
 
 // denied explains err. For a right that is missing it asks Ping, which can name it.
 func (t *Target) denied(ctx context.Context, err error) error {
@@ -53,6 +63,7 @@ func (t *Target) createTables(ctx context.Context, f core.Fence) error {
 		if _, err = s.conn.ExecContext(ctx, s.qualified(q)); err != nil && t.classify(err) != Duplicate {
 			break
 		}
+		failpoint.Hit(failpoint.TargetTable)
 		err = nil
 	}
 	return t.finish(ctx, s, err)
@@ -70,6 +81,7 @@ func (t *Target) raise(ctx context.Context, f core.Fence) error {
 	if err != nil {
 		return t.abandon(ctx, x, err)
 	}
+	failpoint.Hit(failpoint.FenceWritten)
 	return t.settle(ctx, x)
 }
 
@@ -77,9 +89,9 @@ func (t *Target) raise(ctx context.Context, f core.Fence) error {
 // row's lock, which is what keeps a former holder's COMMIT and ours apart; a mere
 // read would not. core.ErrLeaseLost if the row is higher, *FenceGoneError if
 // there is none.
-func (s *session) writeFence(ctx context.Context, f core.Fence) error {
+func (x *transaction) writeFence(ctx context.Context, f core.Fence) error {
 	token, n := number(f.Token), number(f.N)
-	rows, err := s.exec(ctx, raiseFence, token, n, f.Owner, f.LedgerID, token, token, f.Owner, n)
+	rows, err := x.exec(ctx, raiseFence, token, n, f.Owner, f.LedgerID, token, token, f.Owner, n)
 	if err != nil || rows > 0 {
 		return err
 	}
@@ -87,7 +99,7 @@ func (s *session) writeFence(ctx context.Context, f core.Fence) error {
 	// only rows whose values changed; its lock is ours then all the same.
 	var haveToken, haveN int64
 	var haveOwner string
-	err = s.row(ctx, readFence, []any{f.LedgerID}, &haveToken, &haveN, &haveOwner)
+	err = x.tx.QueryRowContext(ctx, x.qualified(x.target.dialect.bind(readFence)), f.LedgerID).Scan(&haveToken, &haveN, &haveOwner)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return &FenceGoneError{f.LedgerID}

@@ -3,6 +3,9 @@ package sqltarget
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
 	"strings"
 	"time"
 )
@@ -16,7 +19,8 @@ type session struct {
 	prefix  string        // of our tables' names
 	restore func(context.Context) error
 	stmts   map[string]*sql.Stmt
-	tainted bool // a step may have left something on it
+	execs   map[string]driver.StmtExecContext // see exec
+	tainted bool                              // a step may have left something on it
 }
 
 // tableNames is what the names of our tables begin with.
@@ -55,7 +59,7 @@ func (t *Target) take(ctx context.Context, lease time.Duration) (*session, error
 	if err != nil {
 		return nil, err
 	}
-	s = &session{target: t, conn: c, stmts: map[string]*sql.Stmt{}}
+	s = &session{target: t, conn: c, stmts: map[string]*sql.Stmt{}, execs: map[string]driver.StmtExecContext{}}
 	err = s.prepareFor(ctx, lease)
 	if err == nil {
 		s.prefix, err = t.dialect.TablePrefix(ctx, c)
@@ -115,6 +119,15 @@ func (s *session) closeStatements() {
 		_ = st.Close() // only a broken connection refuses, and that takes the statement along
 	}
 	clear(s.stmts)
+	_ = s.conn.Raw(func(any) error { //nolint:errcheck // likewise
+		for _, st := range s.execs {
+			if c, ok := st.(driver.Stmt); ok {
+				_ = c.Close() //nolint:errcheck // likewise
+			}
+		}
+		return nil
+	})
+	clear(s.execs)
 }
 
 // qualified puts the prefix before the names of our tables.
@@ -149,19 +162,58 @@ func (s *session) locked(ctx context.Context) context.Context {
 	return ctx
 }
 
+// exec executes one of our statements, prepared once for the session, also within a
+// transaction. It asks the driver itself: when a driver says driver.ErrBadConn, as
+// some do for a context that had ended before anything was sent, database/sql closes
+// the sql.Conn, and that waits until the transaction on it has ended. Nobody would
+// end it, because we would be waiting.
 func (s *session) exec(ctx context.Context, query string, args ...any) (rows int64, err error) {
-	st, err := s.prepare(ctx, query)
-	if err != nil {
-		return 0, err
+	values := make([]driver.NamedValue, len(args))
+	for i, a := range args {
+		values[i] = driver.NamedValue{Ordinal: i + 1, Value: a} // int64 or string: what every driver takes
 	}
-	r, err := st.ExecContext(ctx, args...)
+	closed := s.conn.Raw(func(c any) error {
+		rows, err = s.execOn(ctx, c, query, values)
+		return nil
+	})
+	if closed != nil {
+		return 0, closed
+	}
+	return rows, err
+}
+
+func (s *session) execOn(ctx context.Context, driverConn any, query string, values []driver.NamedValue) (int64, error) {
+	st := s.execs[query]
+	if st == nil {
+		prepared, err := prepareOn(ctx, driverConn, s.qualified(s.target.dialect.bind(query)))
+		if err != nil {
+			return 0, err
+		}
+		var ok bool
+		if st, ok = prepared.(driver.StmtExecContext); !ok {
+			return 0, errors.Join(fmt.Errorf("the driver's %T has no ExecContext", prepared), prepared.Close())
+		}
+		s.execs[query] = st
+	}
+	r, err := st.ExecContext(ctx, values)
 	if err != nil {
 		return 0, err
 	}
 	return r.RowsAffected()
 }
 
-// row scans one row; sql.ErrNoRows if there is none.
+func prepareOn(ctx context.Context, driverConn any, query string) (driver.Stmt, error) {
+	switch c := driverConn.(type) {
+	case driver.ConnPrepareContext:
+		return c.PrepareContext(ctx, query)
+	case driver.Conn:
+		return c.Prepare(query)
+	}
+	return nil, fmt.Errorf("%T is no connection of a driver", driverConn)
+}
+
+// row scans one row; sql.ErrNoRows if there is none. Not within a transaction: see
+// exec.
 func (s *session) row(ctx context.Context, query string, args []any, dest ...any) error {
 	st, err := s.prepare(ctx, query)
 	if err != nil {

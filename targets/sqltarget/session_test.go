@@ -3,6 +3,7 @@ package sqltarget_test
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"strings"
 	"testing"
@@ -66,5 +67,49 @@ func TestTablePrefixAndFreshSessions(t *testing.T) {
 	cancel(cause)
 	if _, err := target.Marked(ctx, core.Marker{}); !errors.Is(err, cause) || !errors.Is(err, errRefused) {
 		t.Errorf("got %v, want the cause and the database's words", err)
+	}
+}
+
+// A driver says that a connection is bad also when the context had ended before
+// anything was sent: of a process that was paused after BEGIN, for example.
+func TestBadConnectionInATransaction(t *testing.T) {
+	for name, answer := range map[string]func(context.Context, string) ([]int64, error){
+		"at the fence": on(raiseCall, driver.ErrBadConn),
+		"at the fence, which must be read": func(_ context.Context, call string) ([]int64, error) {
+			switch call {
+			case raiseCall:
+				return []int64{0}, nil
+			case readCall:
+				return nil, driver.ErrBadConn
+			}
+			return nil, nil
+		},
+		"at the marker": on(markCall, driver.ErrBadConn),
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := &fake{}
+			target := f.target(t, nil)
+			if err := target.RaiseFence(t.Context(), transaction(nil).Fence); err != nil {
+				t.Fatal(err)
+			}
+			f.answer = answer
+			begun := false
+			ended := make(chan error, 1)
+			go func() {
+				ended <- target.Transact(t.Context(), transaction(func(context.Context, any) error { begun = true; return nil }))
+			}()
+			select {
+			case err := <-ended:
+				if !errors.Is(err, driver.ErrBadConn) || core.IsUnknown(err) || begun {
+					t.Errorf("got %v, begun %t, want a definite driver.ErrBadConn and nothing begun", err, begun)
+				}
+			case <-time.After(10 * time.Second):
+				t.Fatal("it waits for its own transaction to end")
+			}
+			f.answer = nil
+			if err := target.Transact(t.Context(), transaction(nothing)); err != nil {
+				t.Errorf("afterwards: %v", err)
+			}
+		})
 	}
 }

@@ -23,7 +23,7 @@ const TemplateName = "sql"
 // person's, unless each of its statements is one that the dialect can look for in
 // the database (see [Special]).
 func Templates(d Dialect) []core.Template {
-	probes := d.Special != nil
+	probes, separates := d.Special != nil, d.WritesRows != nil
 	d = d.withDefaults()
 	t := core.Template{
 		Name:    TemplateName,
@@ -33,8 +33,13 @@ func Templates(d Dialect) []core.Template {
 			return step, err
 		},
 	}
-	if probes {
-		t.Probe = func(ps []core.Payload) (core.Probe, error) { return probe(d, ps) }
+	if probes || separates {
+		t.Probe = func(ps []core.Payload) (core.Probe, error) {
+			if err := mixedSteps(d, ps); err != nil || !probes {
+				return nil, err
+			}
+			return probe(d, ps)
+		}
 	}
 	return []core.Template{t}
 }
@@ -77,6 +82,9 @@ func compile(d Dialect, p core.Payload) (script, core.Step, error) {
 		if why := d.NotTransactional(st.Head); why != "" && step.NotTransactional == "" {
 			step.NotTransactional = fmt.Sprintf("statement %d of its SQL (%s, %s) %s", i+1, brief(st.Text), text.At(st.Line, st.Column), why)
 		}
+	}
+	if fault := mixed(d, p, text, statements); fault != nil {
+		faults = append(faults, fault)
 	}
 	if len(faults) == 1 {
 		return script{}, core.Step{}, faults[0]

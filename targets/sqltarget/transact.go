@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/failpoint"
 )
 
 // Transact runs one change in a transaction. See core.TxTarget. A panic of the
@@ -24,10 +25,12 @@ func (t *Target) Transact(ctx context.Context, c core.Transaction) error {
 	if err != nil {
 		return t.explain(ctx, err)
 	}
+	failpoint.Hit(failpoint.TargetBegun)
 	a := &attempt{c, t, x}
 	if err := a.prepare(ctx); err != nil {
 		return t.explain(ctx, t.abandon(ctx, x, err))
 	}
+	failpoint.Hit(failpoint.TargetMarked)
 	if err := a.work(ctx); err != nil {
 		return a.rollback(ctx, err)
 	}
@@ -59,8 +62,15 @@ func (a *attempt) prepare(ctx context.Context) error {
 		}
 		return err
 	}
-	return a.open.deleteMarkers(ctx, a.Settled)
+	if err := a.open.deleteMarkers(ctx, a.Settled); err != nil || !a.target.dialect.Savepoint {
+		return err
+	}
+	_, err := a.open.tx.ExecContext(ctx, "SAVEPOINT "+begunSavepoint)
+	return err
 }
+
+// begunSavepoint is where the work began: it is gone when the transaction is.
+const begunSavepoint = "flamingock_begun"
 
 // work runs the steps and asks the guard. A step that goes on after its context
 // has ended, and ends well, is not committed either: whoever ended the context
@@ -75,6 +85,7 @@ func (a *attempt) work(ctx context.Context) (err error) {
 			a.open.discard()
 		}
 	}()
+	a.open.tainted = a.open.tainted || a.target.dialect.SessionPerChange
 	err = a.Work(context.WithValue(ctx, taintKey{}, &a.open.tainted), a.open.tx)
 	if err == nil && a.Guard != nil {
 		err = a.Guard(ctx)
@@ -106,7 +117,8 @@ func (a *attempt) rollback(ctx context.Context, cause error) error {
 // undo rolls back and finds out whether the step had ended the transaction before.
 // sound says that the session is in no transaction and can be used again.
 func (a *attempt) undo(ctx context.Context, cause error) (ended, sound bool) {
-	if a.gone() {
+	// Some databases roll back by themselves for some errors; the marker tells then.
+	if gone, err := a.gone(ctx); err == nil && gone && !a.target.dialect.RollsBack(cause) {
 		return true, a.close()
 	}
 	err := a.open.rollback()
@@ -134,7 +146,11 @@ func (a *attempt) undo(ctx context.Context, cause error) (ended, sound bool) {
 // away would leave the outcome unknown for nothing.
 func (a *attempt) commit(ctx context.Context) error {
 	t := a.target
-	if a.gone() {
+	gone, err := a.gone(ctx)
+	if err != nil { // COMMIT was not sent
+		return a.rollback(ctx, err)
+	}
+	if gone {
 		if a.close() {
 			_ = t.put(ctx, a.open.session) //nolint:errcheck // the outcome is known, whatever becomes of the connection
 		} else {
@@ -142,7 +158,9 @@ func (a *attempt) commit(ctx context.Context) error {
 		}
 		return core.Unknown(&StepEndedTransactionError{System: t.system()})
 	}
-	err := a.open.commit()
+	failpoint.Hit(failpoint.TargetCommitting)
+	err = a.open.commit()
+	failpoint.Hit(failpoint.TargetCommitted)
 	ended := errors.Is(err, sql.ErrTxDone) || t.classify(err) == NoTransaction
 	refused := err != nil && t.dialect.Refused(err)
 	if err == nil || ended || refused {
@@ -161,14 +179,24 @@ func (a *attempt) commit(ctx context.Context) error {
 	return core.Unknown(&CommitError{t.system(), err})
 }
 
-// gone reports whether the driver knows that no transaction is open any more.
-func (a *attempt) gone() bool {
+// gone reports whether no transaction is open any more, or another one than the
+// change's, as far as the driver or a savepoint can tell.
+func (a *attempt) gone(ctx context.Context) (bool, error) {
+	if a.target.dialect.Savepoint {
+		asked, cancel := context.WithTimeout(context.WithoutCancel(ctx), LockWait(a.Fence.Lease))
+		defer cancel()
+		_, err := a.open.tx.ExecContext(asked, "RELEASE SAVEPOINT "+begunSavepoint)
+		if errors.Is(err, sql.ErrTxDone) || a.target.classify(err) == NoTransaction {
+			return true, nil
+		}
+		return false, err
+	}
 	open := true
 	err := a.open.conn.Raw(func(c any) error {
 		open = a.target.dialect.InTransaction(c)
 		return nil
 	})
-	return err == nil && !open
+	return err == nil && !open, nil
 }
 
 // close ends the transaction for database/sql where the database has none any

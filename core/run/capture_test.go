@@ -1,0 +1,159 @@
+package run_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/core/run"
+)
+
+// setting is a change of a value in a settings service, which keeps the one before.
+func setting(values *string, id, order, to string, fails bool) core.Change {
+	return core.Change{
+		ID: id, Order: order, TargetSystem: "svc", Revision: "1",
+		Apply: core.Step{
+			Do: func(_ context.Context, s *core.Session) error {
+				if s.Captured == "" {
+					return errors.New("nothing was captured")
+				}
+				*values = to
+				if fails {
+					return errors.New("half done")
+				}
+				return nil
+			},
+			Capture: func(context.Context, *core.Session) (string, error) { return *values, nil },
+		},
+		Rollback: core.Step{Do: func(_ context.Context, s *core.Session) error {
+			*values = s.Captured
+			return nil
+		}},
+	}
+}
+
+func captured(w *world) (out []string) {
+	for _, e := range w.history() {
+		if e.State == core.StateStarted {
+			out = append(out, e.ChangeID+" "+strings.Join(e.Captured, "|"))
+		}
+	}
+	return out
+}
+
+func TestCapturedStateIsRecordedAndPutBack(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		value := "red"
+		w := newWorld(t, stage("main", setting(&value, "a1", "1", "green", false), plain("n1", "2"), setting(&value, "a2", "3", "blue", true)))
+		p := w.process(nil)
+		o := p.apply()
+		wantCode(t, o, core.CodeChangeFailed)
+		if value != "green" {
+			t.Errorf("it is %s after the rollback", value)
+		}
+		if d := cmp.Diff([]string{"a1 red", "n1 ", "a2 green"}, captured(w)); d != "" {
+			t.Error(d)
+		}
+		// The state is read under the lease, and after the outcome of the change before it is recorded.
+		calls := strings.Join(p.sites, " ")
+		if want := "acquire open svc append"; !strings.Contains(calls, want) || strings.Contains(calls, "append append") {
+			t.Errorf("calls: %s", calls)
+		}
+		// n1 has nothing to read: its STARTED goes with a1's end.
+		if d := cmp.Diff([]string{"a1 STARTED", "a1 APPLIED", "n1 STARTED", "n1 APPLIED", "a2 STARTED", "a2 FAILED", "a2 ROLLED_BACK"}, w.states()); d != "" {
+			t.Error(d)
+		}
+	})
+}
+
+func TestWhatCannotBeReadIsNotChanged(t *testing.T) {
+	for name, capture := range map[string]core.Capture{
+		"an error": func(context.Context, *core.Session) (string, error) { return "", errors.New("connection refused") },
+		"a panic":  func(context.Context, *core.Session) (string, error) { panic("no") },
+		"too large": func(context.Context, *core.Session) (string, error) {
+			return strings.Repeat("x", core.MaxCaptured+1), nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				value := "red"
+				c := setting(&value, "a2", "2", "blue", false)
+				c.Apply.Capture = capture
+				w := newWorld(t, stage("main", plain("n1", "1"), c))
+				o := w.process(nil).apply()
+				if o.err == nil || !strings.Contains(o.err.Error(), "change a2 did not begin") || value != "red" {
+					t.Errorf("%v; the value is %s", o.err, value)
+				}
+				if d := cmp.Diff([]string{"n1 STARTED", "n1 APPLIED"}, w.states()); d != "" {
+					t.Error(d)
+				}
+				if d := cmp.Diff([]string{"n1 APPLIED", "a2 NOT_REACHED"}, statuses(o.rep)); d != "" {
+					t.Error(d)
+				}
+				if w.load().Head.Held() {
+					t.Error("the lease is still held")
+				}
+			})
+		})
+	}
+}
+
+// What an attempt whose outcome is unknown kept is still what was there before it.
+func TestCapturedStateOutlivesItsProcess(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		value := "red"
+		c := setting(&value, "r1", "1", "blue", false)
+		c.Recovery.Strategy = core.AlwaysRetry
+		apply := c.Apply.Do
+		w := newWorld(t, stage("main", c))
+		c.Apply.Do = func(ctx context.Context, s *core.Session) error {
+			if err := apply(ctx, s); err != nil {
+				return err
+			}
+			return core.Unknown(errLost)
+		}
+		w.stages[0].Changes[0] = c
+		wantCode(t, w.process(nil).apply(), core.CodeChangeFailed)
+		c.Apply.Do = func(context.Context, *core.Session) error { return errors.New("refused") }
+		w.stages[0].Changes[0] = c
+		wantCode(t, w.process(nil).apply(), core.CodeChangeFailed)
+		if value != "red" {
+			t.Errorf("it is %s after the rollback", value)
+		}
+		// Rolled back: from here on, what is there now counts.
+		value = "white"
+		wantCode(t, w.process(nil).apply(), core.CodeChangeFailed)
+		if d := cmp.Diff([]string{"r1 red", "r1 red", "r1 white"}, captured(w)); d != "" {
+			t.Error(d)
+		}
+	})
+}
+
+type secretResolver struct{}
+
+func (secretResolver) Resolve(context.Context, core.Reference) (core.Secret, error) {
+	return core.NewSecret("hunter22"), nil
+}
+
+// A secret is not recorded, but put back by the process that read it.
+func TestCapturedSecret(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		value := "hunter22"
+		c := setting(&value, "a1", "1", "blue", true)
+		c.References = []core.Reference{{Scheme: "env", Key: "PASSWORD"}}
+		w := newWorld(t, stage("main", c))
+		wantCode(t, w.process(nil).apply(func(o *run.Options) {
+			o.Resolver = secretResolver{}
+		}), core.CodeChangeFailed)
+		if value != "hunter22" {
+			t.Errorf("it is %s after the rollback", value)
+		}
+		if got := captured(w)[0]; strings.Contains(got, "hunter22") {
+			t.Errorf("recorded: %s", got)
+		}
+	})
+}
