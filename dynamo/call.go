@@ -10,6 +10,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/flamingock/flamingock-go/internal/awsclient"
+	"github.com/flamingock/flamingock-go/internal/failpoint"
 )
 
 // Limits of one call. DynamoDB answers within milliseconds: who waits longer
@@ -101,7 +102,9 @@ func (p pause) wait(ctx context.Context) error {
 func writing(ctx context.Context, items int, send func(context.Context) error) error {
 	p := newPause()
 	for {
+		failpoint.Hit(failpoint.StoreWriting)
 		err := once(ctx, requestTimeout+time.Duration(items)*itemTimeout, send)
+		failpoint.Hit(failpoint.StoreWritten)
 		if err == nil || !collided(err) || p.wait(ctx) != nil {
 			return err
 		}

@@ -61,7 +61,7 @@ func (s *Store) Acquire(ctx context.Context, a core.Acquisition) error {
 		case a.Token != h.Token+1:
 			return &core.ConflictError{Ledger: a.Ledger, What: "the token must grow by one", Want: h.Token + 1, Found: a.Token}
 		}
-	} else if a.RVN == 0 && no.entryHash != "" {
+	} else if a.RVN == 0 && no.entryFailed {
 		return s.corrupt(fmt.Errorf("ledger %s has entries, but no head", a.Ledger))
 	}
 	return no.conflict(s, w)

@@ -117,8 +117,10 @@ func (w *write) makeHead(ledgerID string) error {
 type refusal struct {
 	headFailed bool
 	head       *core.Head // as it is; nil: there is none, or its condition held
-	// entryHash is the hash of the first entry's seq, as it is in the table.
-	entryHash string
+	// entryHash is the hash of the first entry's seq, as it is in the table: by the
+	// transaction itself (entryFailed), or a little later, when others may have written.
+	entryHash   string
+	entryFailed bool
 	// stateFailed is the change whose condition failed; stateAt where it is.
 	stateFailed *core.Entry
 	stateAt     uint64
@@ -130,7 +132,7 @@ type refusal struct {
 
 // ours reports whether nothing but the change's own writes stood against it.
 func (no *refusal) ours() bool {
-	return !no.headFailed && no.stateFailed == nil && no.entryHash == ""
+	return !no.headFailed && no.stateFailed == nil && !no.entryFailed
 }
 
 // send writes. A nil refusal and a nil error: it is written.
@@ -249,6 +251,7 @@ func (s *Store) readRefusal(ctx context.Context, w write, reasons []types.Cancel
 		}
 	}
 	item, known := failed(1)
+	no.entryFailed = known
 	behind := no.head != nil && no.head.Seq < w.entries[0].Seq // then the entry cannot be there
 	if len(item) == 0 && (known || !behind) {
 		var err error
@@ -315,7 +318,7 @@ func (no *refusal) conflict(s *Store, w write) error {
 			}
 		}
 		return &core.ConflictError{Ledger: w.ledger, What: "change " + no.stateFailed.ChangeID + " is at another entry", Want: from, Found: no.stateAt}
-	case no.entryHash != "":
+	case no.entryFailed:
 		return s.corrupt(fmt.Errorf("ledger %s: entry %d is there already, although the head is before it", w.ledger, w.entries[0].Seq))
 	}
 	return &core.ConflictError{Ledger: w.ledger, What: "its head was written since it was read"}

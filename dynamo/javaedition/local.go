@@ -1,6 +1,9 @@
 package javaedition
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // parseLocal reads what Java's LocalDateTime prints, as if it were UTC: seconds
 // that are zero are left out, and there is no zone.
@@ -8,6 +11,11 @@ func parseLocal(s string) (time.Time, error) {
 	t, err := time.Parse("2006-01-02T15:04:05", s) // a fraction may follow
 	if err != nil {
 		t, err = time.Parse("2006-01-02T15:04", s)
+	}
+	if err == nil && (t.Year() < 1000 || t.Year() > 9998) {
+		// In UTC, or before the time that the change took, its year might not have four
+		// digits, and an entry cannot be encoded.
+		return time.Time{}, errors.New("the year is absurd")
 	}
 	return t, err
 }

@@ -19,7 +19,7 @@ func TestLocalDateTime(t *testing.T) {
 			t.Errorf("%s: %v, %v", text, at, err)
 		}
 	}
-	for _, text := range []string{"", "2025-07-01", "2025-07-01 10:00:00", "2025-07-01T10:00:00+02:00", "2025-13-01T10:00", "now"} {
+	for _, text := range []string{"", "2025-07-01", "2025-07-01 10:00:00", "2025-07-01T10:00:00+02:00", "2025-13-01T10:00", "now", "0000-01-01T00:30", "9999-12-31T23:30:00"} {
 		if at, err := parseLocal(text); err == nil {
 			t.Errorf("%q is read as %v", text, at)
 		}

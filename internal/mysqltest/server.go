@@ -1,0 +1,227 @@
+package mysqltest
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+// Server is one server. It is started on first use and shared by the tests of a
+// package: keep it in a variable of the package, and call StopAfter in TestMain.
+type Server struct {
+	kind Kind
+
+	once  sync.Once
+	admin *mysql.Config
+	err   error
+	own   *process // nil for a server that is not ours
+
+	mu   sync.Mutex
+	made int // databases and users
+}
+
+// New returns a server of a kind, and starts nothing.
+func New(k Kind) *Server { return &Server{kind: k} }
+
+// Kind returns the kind of the server.
+func (s *Server) Kind() Kind { return s.kind }
+
+// Stop stops the server if it was started.
+func (s *Server) Stop() {
+	if s.own != nil {
+		s.own.stop()
+	}
+}
+
+// Tests are the tests of a package, after which servers are stopped.
+type Tests struct {
+	m       *testing.M
+	servers []*Server
+}
+
+// StopAfter stops the servers when the tests have run, before anybody looks for what
+// they left behind.
+func StopAfter(m *testing.M, servers ...*Server) Tests { return Tests{m, servers} }
+
+// Run runs the tests and returns the exit code.
+func (t Tests) Run() int {
+	defer func() {
+		for _, s := range t.servers {
+			s.Stop()
+		}
+	}()
+	return t.m.Run()
+}
+
+// Start starts the server or skips the test.
+func (s *Server) Start(t testing.TB) {
+	t.Helper()
+	s.once.Do(func() {
+		if uri := os.Getenv(s.kind.Variable()); uri != "" && s.kind.Variable() != "" {
+			s.admin, s.err = parseURI(uri)
+			return
+		}
+		if s.own, s.err = launch(s.kind); s.err == nil {
+			s.admin = s.own.config()
+		}
+	})
+	switch missing := (*missingError)(nil); {
+	case errors.As(s.err, &missing):
+		t.Skip(missing.Error())
+	case s.err != nil:
+		t.Fatalf("the server %s did not start: %v", s.kind, s.err)
+	}
+}
+
+// missingError says that there is no server to be had, and how to get one.
+type missingError struct{ how string }
+
+func (e *missingError) Error() string { return e.how }
+
+// Database makes a database for the test and returns the administrator's DSN for
+// it. It is dropped when the test ends.
+func (s *Server) Database(t testing.TB) string {
+	t.Helper()
+	s.Start(t)
+	name := s.name("db")
+	s.Exec(t, "CREATE DATABASE "+name)
+	t.Cleanup(func() { s.drop(t, name) })
+	c := s.admin.Clone()
+	c.DBName = name
+	return c.FormatDSN()
+}
+
+// drop ends what is still connected to the database: an open transaction would keep
+// it from being dropped.
+func (s *Server) drop(t testing.TB, name string) {
+	t.Helper()
+	db := s.open(t)
+	defer db.Close()
+	rows, err := db.Query("SELECT id FROM information_schema.processlist WHERE db = ?", name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			t.Error(err)
+		}
+		ids = append(ids, id)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		t.Error(err)
+	}
+	for _, id := range ids {
+		_, _ = db.Exec(fmt.Sprintf("KILL %d", id)) // it has ended by itself meanwhile
+	}
+	if _, err := db.Exec("DROP DATABASE IF EXISTS " + name); err != nil {
+		t.Errorf("drop the test's database: %v", err)
+	}
+}
+
+// User makes a user without any rights, with a password, and returns its name. It is
+// dropped when the test ends.
+func (s *Server) User(t testing.TB, password string) string {
+	t.Helper()
+	s.Start(t)
+	name := s.name("user")
+	escaped := strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(password)
+	s.Exec(t, "CREATE USER "+name+"@'%' IDENTIFIED BY '"+escaped+"'")
+	t.Cleanup(func() { s.Exec(t, "DROP USER "+name+"@'%'") })
+	return name
+}
+
+// Exec executes one statement as the server's administrator, in no database.
+func (s *Server) Exec(t testing.TB, statement string) {
+	t.Helper()
+	db := s.open(t)
+	defer db.Close()
+	if _, err := db.Exec(statement); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}
+
+func (s *Server) open(t testing.TB) *sql.DB {
+	t.Helper()
+	connector, err := mysql.NewConnector(s.admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := sql.OpenDB(connector)
+	db.SetMaxOpenConns(1)
+	return db
+}
+
+// Kill ends the server at once, as SIGKILL does. The test is skipped when the server
+// is not ours to kill.
+func (s *Server) Kill(t testing.TB) {
+	t.Helper()
+	s.mine(t)
+	s.own.end()
+}
+
+// Restart starts a server that was killed, on the same port, and waits until it has
+// recovered.
+func (s *Server) Restart(t testing.TB) {
+	t.Helper()
+	s.mine(t)
+	if err := s.own.start(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// RootCertificate returns the file with the certificate that the server's own is
+// signed with. Its name is localhost.
+func (s *Server) RootCertificate(t testing.TB) string {
+	t.Helper()
+	s.mine(t)
+	return s.own.certificate()
+}
+
+// mine skips the test when the server is not ours.
+func (s *Server) mine(t testing.TB) {
+	t.Helper()
+	s.Start(t)
+	if s.own == nil {
+		t.Skip("does not apply: needs a server of its own, and " + s.kind.Variable() + " names another's")
+	}
+}
+
+func (s *Server) name(what string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.made++
+	return fmt.Sprintf("flamingock_%s_%d_%d", what, os.Getpid(), s.made) // a user's name has 32 characters at most
+}
+
+// answers waits until the server of a configuration takes connections.
+func answers(c *mysql.Config, ended <-chan struct{}) error {
+	connector, err := mysql.NewConnector(c)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	for {
+		conn, err := connector.Connect(ctx)
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-ended:
+			return fmt.Errorf("the server ended: %w", err)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
