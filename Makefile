@@ -29,6 +29,9 @@ IMAGE ?= flamingock:dev
 ARCH ?=
 FUZZTIME ?= 20s
 BENCHFLAGS ?=
+CHAOSFLAGS ?=
+MUTANT ?=
+SOAK_CHANGES ?= 100000
 TAGS ?=
 TESTFLAGS ?=
 
@@ -91,13 +94,32 @@ $(LINT):
 	mv $(CACHE)/bin/golangci-lint $@
 
 .PHONY: fuzz
-fuzz: ## Run every fuzz target for FUZZTIME=20s.
-	@grep -rEo --include='*_test.go' --exclude-dir=.cache '^func Fuzz[A-Za-z0-9_]*' . | sort | \
-	while IFS=: read -r file func; do \
-		name=$${func#func }; \
-		echo "== $$name in $${file%/*}"; \
-		(cd "$${file%/*}" && go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) .) || exit 1; \
-	done
+fuzz: ## Run every fuzz target for FUZZTIME=20s; a line for each, and all that one says that fails.
+	@failed=0; \
+	for at in $$(grep -rEo --include='*_test.go' --exclude-dir=.cache '^func Fuzz[A-Za-z0-9_]*' . | sed 's/:func /:/' | sort); do \
+		name=$${at##*:}; dir=$${at%/*}; \
+		if said=$$(cd "$$dir" && go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x . 2>&1) && ran=$$(echo "$$said" | grep '^fuzz: elapsed' | tail -n 1) && [ -n "$$ran" ]; then \
+			printf '%-20s %-40s %s\n' "$$name" "$$dir" "$${ran#fuzz: }"; \
+		else \
+			printf '%s\n%-20s %-40s FAILED\n' "$$said" "$$name" "$$dir"; failed=1; \
+		fi; \
+	done; exit $$failed
+
+# The servers are those of `make test`; DynamoDB is DynamoDB Local here.
+.PHONY: chaos
+chaos: ## Show the promise: explore the model, check histories, kill and disturb real processes. CHAOSFLAGS=-full=false
+	@cd localstack-tests && go build -o $(LOCALSTACK) ./cmd/localstack
+	@$(LOCALSTACK) run -route dynamodb -- go run ./chaos/cmd/chaos $(CHAOSFLAGS)
+
+.PHONY: mutants
+mutants: ## Break the code on purpose, rule by rule: which test notices? Minutes. MUTANT=M07,M12
+	@cd localstack-tests && go build -o $(LOCALSTACK) ./cmd/localstack
+	@$(LOCALSTACK) run -route dynamodb -- go run ./chaos/cmd/mutants -only '$(MUTANT)'
+
+.PHONY: soak
+soak: ## Apply 100,000 changes in 1,000 ledgers with random kills (long). SOAK_CHANGES=100000
+	@cd localstack-tests && go build -o $(LOCALSTACK) ./cmd/localstack
+	@$(LOCALSTACK) run -route dynamodb -- env FLAMINGOCK_SOAK_CHANGES=$(SOAK_CHANGES) go test -count=1 -v -timeout 12h ./chaos/soak
 
 .PHONY: bench
 bench: ## Measure against goose and the limits we set ourselves (minutes). BENCHFLAGS='-n 1 -postgres URI'
@@ -110,6 +132,13 @@ bench-dynamodb: ## Measure the audit store on DynamoDB: requests, cost, time bes
 	@cd bench && go build -o $(CACHE)/bin/bench-dynamodb ./cmd/bench-dynamodb
 	@$(LOCALSTACK) run -route $(ROUTE) -- $(CACHE)/bin/bench-dynamodb $(BENCHFLAGS)
 	@$(LOCALSTACK) run -route dynamodb -- $(CACHE)/bin/bench-dynamodb -costs=false $(BENCHFLAGS)
+
+.PHONY: bench-lambda
+bench-lambda: ## Measure the Lambda function: start, cold and warm invocations, memory, zips, targets' shares. BENCHFLAGS='-n 3'
+	@infra/verify tools >/dev/null # the emulator
+	@cd localstack-tests && go build -o $(LOCALSTACK) ./cmd/localstack
+	@cd bench && go build -o $(CACHE)/bin/bench-lambda ./cmd/bench-lambda
+	@$(LOCALSTACK) run -route $(ROUTE) -- $(CACHE)/bin/bench-lambda -root . $(BENCHFLAGS)
 
 .PHONY: cover
 cover: ## Print the test coverage of each package, and write .cache/cover.html.

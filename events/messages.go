@@ -5,8 +5,12 @@ import (
 	"strings"
 )
 
-// maxRecords is the largest batch of a standard queue.
-const maxRecords = 10_000
+// maxRecords is the largest batch of a standard queue, and maxReceipt more than SQS
+// needs for a receipt handle.
+const (
+	maxRecords = 10_000
+	maxReceipt = 4096
+)
 
 const (
 	sourceSQS = "aws:sqs"
@@ -82,6 +86,7 @@ func decodeSQS(records []object) (Trigger, *Error) {
 			}
 			m.ReceiveCount = count
 		}
+		m.Receipt = secret(r.any("receiptHandle", maxReceipt))
 		body := r.any("body", maxEvent)
 		if !r.has("body") {
 			r.fail("body", "must be a text")

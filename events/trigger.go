@@ -154,6 +154,7 @@ type Message struct {
 	ID           string
 	GroupID      string // SQS
 	ReceiveCount int    // SQS; 0 when the event does not say
+	Receipt      Secret // SQS: the handle of this delivery; zero when the event does not say
 	TopicARN     string // SNS, also in the body of an SQS message
 	Request      *Request
 	// Err is an *Error. It is this message's alone: the others are not spoiled.

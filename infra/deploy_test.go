@@ -130,7 +130,7 @@ func TestDeploy(t *testing.T) {
 		scope := dynamo.PolicyScope{Table: s.output("TableName"), Region: c.Region, Account: account, Ledgers: []string{ledger}}
 		want := append(storePolicy(t, scope),
 			allowed("Logs", []any{"logs:CreateLogStream", "logs:PutLogEvents"}, "arn:aws:logs:"+c.Region+":"+account+":log-group:"+s.physical(t, "LogGroup")+":*"),
-			allowed("Requests", []any{"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}, s.output("RequestQueueArn")),
+			allowed("Requests", []any{"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ReceiveMessage"}, s.output("RequestQueueArn")),
 			allowed("DeadEvents", []any{"sqs:SendMessage"}, queueARN(c, s.physical(t, "EventDeadLetters"))))
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("policy (-want +got):\n%s", diff)

@@ -184,7 +184,7 @@ var grants = map[string]struct {
 	everything        bool
 }{
 	"Logs":                 {effect: "Allow", actions: []any{"logs:CreateLogStream", "logs:PutLogEvents"}},
-	"Requests":             {effect: "Allow", actions: []any{"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}},
+	"Requests":             {effect: "Allow", actions: []any{"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ReceiveMessage"}},
 	"DeadEvents":           {effect: "Allow", actions: []any{"sqs:SendMessage"}},
 	"Traces":               {"Traces", "Allow", []any{"xray:PutTelemetryRecords", "xray:PutTraceSegments"}, true},
 	"Pipeline":             {"CallsPipeline", "Allow", []any{"codepipeline:PutJobFailureResult", "codepipeline:PutJobSuccessResult"}, true},

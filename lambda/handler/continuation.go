@@ -74,7 +74,7 @@ func (c continuation) next(o *outcome, cfg *config.Config, began, now time.Time)
 	if o.code().Exit() != core.CodeDeadlineNear.Exit() || cfg == nil {
 		return c, false
 	}
-	c.Count++
+	c.Count = min(c.Count, maxCount) + 1 // whoever made the token up
 	if c.Count > maxCount || now.Sub(time.UnixMilli(c.Since)) > maxChain {
 		return c, false
 	}
@@ -87,7 +87,7 @@ func (c continuation) next(o *outcome, cfg *config.Config, began, now time.Time)
 		}
 		return c, c.waited(now) < cfg.Lock.Wait
 	default:
-		c.Idle++
+		c.Idle = min(c.Idle, maxIdle) + 1
 		c.Held = 0
 	}
 	return c, c.Idle < maxIdle

@@ -26,8 +26,9 @@ const (
 // clients keeps what calls backs need from one invocation to the next: connections and
 // credentials.
 type clients struct {
-	mu  sync.Mutex
-	cfg *aws.Config
+	mu     sync.Mutex
+	cfg    *aws.Config
+	queues map[string]string // URLs of queues, by ARN
 }
 
 func (c *clients) load(ctx context.Context) (aws.Config, error) {

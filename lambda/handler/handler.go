@@ -44,6 +44,8 @@ type Handler struct {
 	configs app.AWSConfigs
 	clients clients
 	http    *http.Client
+	// beatEvery is the time between two signs of life of a task.
+	beatEvery time.Duration
 }
 
 var _ lambda.Handler = (*Handler)(nil)
@@ -70,7 +72,7 @@ func New(p core.Program, proc Process) *Handler {
 	}
 	return &Handler{
 		program: p, proc: proc, log: newLogger(proc.Logs, proc.LookupEnv), metrics: &metrics{out: proc.Metrics},
-		http: newPutter(proc.Transport),
+		http: newPutter(proc.Transport), beatEvery: beatEvery,
 	}
 }
 

@@ -23,22 +23,28 @@ type batchFailure struct {
 func (in *invocation) sqs(ctx context.Context, q *events.SQS) ([]byte, error) {
 	a := batchAnswer{Failures: []batchFailure{}}
 	log := in.log
-	stopped := false
+	var failed []delivery
 	for i := range q.Messages {
 		m := &q.Messages[i]
-		if stopped {
-			a.Failures = append(a.Failures, batchFailure{m.ID})
+		if n := len(failed); n > 0 && failed[n-1].stops {
+			failed = append(failed, failed[n-1].behind(m))
 			continue
 		}
 		in.log = log.With("messageId", m.ID, "receiveCount", m.ReceiveCount)
 		out := in.message(ctx, m, core.Trigger{Kind: string(events.KindSQS), ID: m.ID})
-		if out.code() != "" {
-			a.Failures = append(a.Failures, batchFailure{m.ID})
+		if code := out.code(); code != "" {
+			d := delivery{message: m}
+			d.after, d.known = nextDelivery(m, code)
 			// Out of time now is out of time for all that follow.
-			stopped = q.FIFO || out.code() == core.CodeDeadlineNear || out.code() == core.CodeInterrupted
+			d.stops = q.FIFO || code == core.CodeDeadlineNear || code == core.CodeInterrupted
+			failed = append(failed, d)
 		}
 	}
 	in.log = log
+	for _, d := range failed {
+		a.Failures = append(a.Failures, batchFailure{d.message.ID})
+	}
+	in.schedule(ctx, q.QueueARN, failed)
 	out, err := json.Marshal(a)
 	if err != nil {
 		return nil, failure(core.CodeInternal, "the queue's answer cannot be encoded")

@@ -18,14 +18,21 @@ const (
 
 // taskToken does what a state asks for that waits with a token.
 func (in *invocation) taskToken(ctx context.Context, s *events.StepFunctions, trigger core.Trigger) error {
-	return in.endTask(ctx, s.TaskToken, in.do(ctx, &s.Request, trigger, 0))
+	stop := in.beat(ctx, s.TaskToken)
+	defer stop()
+	out := in.do(ctx, &s.Request, trigger, 0)
+	stop()
+	return in.endTask(ctx, s.TaskToken, out)
 }
+
+// taskIsOver has the codes of the errors that say that nobody waits for a token's answer any more.
+func taskIsOver() []string { return []string{"TaskTimedOut", "TaskDoesNotExist"} }
 
 // endTask ends the task of a token: with the document, or with the code as the error's
 // name, by which a state retries or catches.
 func (in *invocation) endTask(ctx context.Context, token events.Secret, out *outcome) error {
 	return in.deliver(ctx, callBack{
-		to: "Step Functions", over: []string{"TaskTimedOut", "TaskDoesNotExist"}, hide: []events.Secret{token},
+		to: "Step Functions", over: taskIsOver(), hide: []events.Secret{token},
 		send: func(ctx context.Context, cfg aws.Config) error {
 			c, t := sfn.NewFromConfig(cfg), token.Reveal()
 			if code := out.code(); code != "" {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -59,6 +60,11 @@ func readJob(_ string, c []call) string {
 	}
 }
 
+// answersOf leaves out what a queue is told: that is no answer.
+func answersOf(calls []call) []call {
+	return slices.DeleteFunc(calls, func(c call) bool { return c.op == "GetQueueUrl" || c.op == "ChangeMessageVisibilityBatch" })
+}
+
 func readTask(_ string, c []call) string {
 	if c[0].op == "SendTaskSuccess" {
 		return "success"
@@ -108,7 +114,7 @@ func TestEveryTriggerAndOutcome(t *testing.T) {
 				within := prepare(t, w, tr, outcome)
 				w.cloud.drain()
 				answer, errType, _ := w.invoke(sample(t, tr.sample), within)
-				calls := w.cloud.drain()
+				calls := answersOf(w.cloud.drain())
 				got := "!" + errType
 				if errType == "" {
 					if n := len(calls); tr.code == "" && n != 0 || tr.code != "" && n != 1 {

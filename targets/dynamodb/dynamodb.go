@@ -9,6 +9,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/awsclient"
 )
 
 // TypeName is the target type's name in the configuration.
@@ -16,9 +17,13 @@ const TypeName = "dynamodb"
 
 // Type returns the target type. Settings: region, endpoint, profile and roleArn,
 // each of which the environment and the AWS configuration files stand in for;
-// markerTable; share. All texts may hold references.
+// markerTable; share. All texts may hold references. Target systems of one Type that
+// have the same settings share connections and credentials, also when one is made after
+// another was closed: a function that is invoked again finds them as they were.
 func Type() core.TargetType {
-	return core.TargetType{Name: TypeName, New: fromSettings, Templates: []core.Template{tableTemplate(), itemsTemplate()}}
+	configs := &awsclient.Configs{}
+	from := func(id string, s core.Settings) (core.Target, error) { return fromSettings(id, s, configs) }
+	return core.TargetType{Name: TypeName, New: from, Templates: []core.Template{tableTemplate(), itemsTemplate()}}
 }
 
 // Target is DynamoDB in one account and region.

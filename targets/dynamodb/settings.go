@@ -20,7 +20,7 @@ type settings struct {
 	Share *bool `yaml:"share"`
 }
 
-func fromSettings(id string, s core.Settings) (core.Target, error) {
+func fromSettings(id string, s core.Settings, configs *awsclient.Configs) (core.Target, error) {
 	var c settings
 	if err := s.Decode(&c); err != nil {
 		return nil, err
@@ -31,7 +31,7 @@ func fromSettings(id string, s core.Settings) (core.Target, error) {
 		if err != nil {
 			return nil, "", err
 		}
-		cfg, err := awsclient.Load(ctx, at)
+		cfg, err := configs.Load(ctx, at)
 		if err != nil {
 			return nil, "", under(id, err)
 		}

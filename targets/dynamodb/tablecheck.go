@@ -142,7 +142,7 @@ func checkIndexName(f *faults, name core.Text, at core.Position, names map[strin
 	switch {
 	case blank(name):
 		f.at(first(name.Start, at), "an index has no name")
-	case !hasReference(name.Value) && !tableName.MatchString(name.Value):
+	case !hasReference(name.Value) && !isName(name.Value):
 		f.at(name.Start, "the index's name must be 3 to 255 letters, digits, _ . -")
 	case names[name.Value]:
 		f.at(name.Start, "index %s is named twice", name.Value)
