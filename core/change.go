@@ -156,7 +156,8 @@ type Session struct {
 	// IdempotencyKey names the step's effect, for systems that take a client token: a
 	// UUID that is the same in every attempt for as long as an earlier one may have had
 	// the effect, and another one after the change was rolled back, or marked so. Each
-	// rollback has its own. Nil outside of a run.
+	// rollback has its own. A probe gets that of the attempt that it asks about; in a
+	// Capture it means nothing. Nil outside of a run.
 	IdempotencyKey func(ctx context.Context) (string, error)
 }
 
