@@ -253,7 +253,7 @@ func (e Entry) ComputeHash() string {
 func (e Entry) Record() Record {
 	return Record{
 		ChangeID: e.ChangeID, State: e.State, Seq: e.Seq, StartedSeq: e.StartedSeq, Operation: e.Operation,
-		Unknown: e.Unknown, Checksum: e.Checksum, Order: e.Order, Stage: e.Stage, TargetSystem: e.TargetSystem,
+		Unknown: e.Unknown, Reconciled: e.Reconciled, Checksum: e.Checksum, Order: e.Order, Stage: e.Stage, TargetSystem: e.TargetSystem,
 		TxType: e.TxType, Strategy: e.Strategy, Attempt: e.Attempt, At: e.StartedAt,
 	}
 }

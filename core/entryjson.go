@@ -20,6 +20,7 @@ func (r *Record) Encode() []byte {
 	o.someNumber("startedSeq", r.StartedSeq)
 	o.text("operation", string(r.Operation))
 	o.someTrue("unknown", r.Unknown)
+	o.someTrue("reconciled", r.Reconciled)
 	o.some("checksum", r.Checksum)
 	o.some("order", r.Order)
 	o.some("stage", r.Stage)

@@ -125,7 +125,8 @@ type Record struct {
 	Seq          uint64    `json:"seq"`                  // of its last entry
 	StartedSeq   uint64    `json:"startedSeq,omitempty"` // of the STARTED of its last attempt
 	Operation    Operation `json:"operation"`
-	Unknown      bool      `json:"unknown,omitempty"` // the outcome could not be known
+	Unknown      bool      `json:"unknown,omitempty"`    // the outcome could not be known
+	Reconciled   bool      `json:"reconciled,omitempty"` // a later execution asked the target system
 	Checksum     string    `json:"checksum,omitempty"`
 	Order        string    `json:"order,omitempty"`
 	Stage        string    `json:"stage,omitempty"`

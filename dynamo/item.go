@@ -141,6 +141,7 @@ type recordItem struct {
 	Started  uint64 `dynamodbav:"started,omitempty"` // left out of a STARTED: it is seq
 	Op       string `dynamodbav:"op,omitempty"`      // left out: apply
 	Unknown  bool   `dynamodbav:"unknown,omitempty"`
+	Asked    bool   `dynamodbav:"asked,omitempty"` // reconciled
 	Checksum string `dynamodbav:"sum,omitempty"`
 	Order    string `dynamodbav:"ord,omitempty"`
 	Stage    string `dynamodbav:"stage,omitempty"`
@@ -176,7 +177,7 @@ func orUsual(s, absent string) string {
 
 func encodeRecord(ledger string, r core.Record) (map[string]types.AttributeValue, error) {
 	it := recordItem{
-		PK: ledger, SK: changeKey + r.ChangeID, State: string(r.State), Seq: r.Seq, Op: usual(string(r.Operation), string(core.OpApply)), Unknown: r.Unknown,
+		PK: ledger, SK: changeKey + r.ChangeID, State: string(r.State), Seq: r.Seq, Op: usual(string(r.Operation), string(core.OpApply)), Unknown: r.Unknown, Asked: r.Reconciled,
 		Checksum: r.Checksum, Order: r.Order, Stage: r.Stage, Target: r.TargetSystem, TxType: string(r.TxType),
 		Strategy: usual(string(r.Strategy), string(core.ManualIntervention)),
 	}
@@ -199,7 +200,7 @@ func decodeRecord(ledger, id string, item map[string]types.AttributeValue) (core
 	}
 	r := core.Record{
 		ChangeID: id, State: core.State(it.State), Seq: it.Seq, StartedSeq: it.Started, Operation: core.Operation(orUsual(it.Op, string(core.OpApply))),
-		Unknown: it.Unknown, Checksum: it.Checksum, Order: it.Order, Stage: it.Stage, TargetSystem: it.Target, TxType: core.TxType(it.TxType),
+		Unknown: it.Unknown, Reconciled: it.Asked, Checksum: it.Checksum, Order: it.Order, Stage: it.Stage, TargetSystem: it.Target, TxType: core.TxType(it.TxType),
 		Strategy: core.Strategy(orUsual(it.Strategy, string(core.ManualIntervention))), Attempt: 1,
 	}
 	if it.Attempt != nil {

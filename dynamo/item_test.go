@@ -19,7 +19,7 @@ func TestRecordRoundTrip(t *testing.T) {
 		r := core.Record{
 			ChangeID: rapid.StringN(1, 80, 255).Draw(t, "id"), State: rapid.SampledFrom(core.States()).Draw(t, "state"), Seq: rapid.Uint64Min(1).Draw(t, "seq"),
 			StartedSeq: rapid.Uint64().Draw(t, "started"), Operation: core.Operation(rapid.OneOf(rapid.Just("apply"), rapid.Just("-"), text).Draw(t, "op")),
-			Unknown: rapid.Bool().Draw(t, "unknown"), Checksum: text.Draw(t, "sum"), Order: text.Draw(t, "order"), Stage: text.Draw(t, "stage"),
+			Unknown: rapid.Bool().Draw(t, "unknown"), Reconciled: rapid.Bool().Draw(t, "reconciled"), Checksum: text.Draw(t, "sum"), Order: text.Draw(t, "order"), Stage: text.Draw(t, "stage"),
 			TargetSystem: text.Draw(t, "target"), TxType: core.TxType(text.Draw(t, "tx")), Attempt: rapid.IntRange(-1, 1<<40).Draw(t, "attempt"),
 			Strategy: core.Strategy(rapid.OneOf(rapid.Just(string(core.ManualIntervention)), rapid.Just(string(core.AlwaysRetry)), text).Draw(t, "strategy")),
 		}

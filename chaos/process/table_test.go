@@ -15,8 +15,6 @@ type outcome struct {
 	exit int
 	// person is what somebody answers who looks at the target system; "": nobody is asked.
 	person string
-	// unlisted says that issue list does not have it: the next run asks the probe again.
-	unlisted bool
 	// history is the ledger at the end, and content what the target system then holds;
 	// "": every effect once.
 	history, content string

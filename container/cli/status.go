@@ -58,7 +58,7 @@ func (c *command) validateCommand() *cobra.Command {
 
 func printStatus(out *printer, d *operation.StatusData, policy core.DriftPolicy) {
 	p, n := d.Plan, d.Counts
-	out.linef("ledger %s at entry %d: %d applied, %d pending, %d waiting for a person, %d running, %d filtered out", p.Ledger, p.HeadSeq, n.Skip, len(d.Pending), n.Manual, n.Running, n.Filtered)
+	out.linef("ledger %s at entry %d: %d applied, %d pending, %d waiting for a person, %d running, %d filtered out", p.Ledger, p.HeadSeq, n.Skip, len(d.Pending), len(p.Issues()), n.Running, n.Filtered)
 	const most = 20
 	for i, id := range d.Pending {
 		if i == most {

@@ -54,7 +54,7 @@ func rowsRoundTrip(t *rapid.T) {
 	}
 	r := core.Record{
 		ChangeID: "c" + text.Draw(t, "id"), State: rapid.SampledFrom(core.States()).Draw(t, "state"), Seq: rapid.Uint64().Draw(t, "seq"), StartedSeq: rapid.Uint64().Draw(t, "started"),
-		Operation: core.Operation(text.Draw(t, "operation")), Unknown: rapid.Bool().Draw(t, "unknown"), Checksum: text.Draw(t, "sum"), Order: text.Draw(t, "order"),
+		Operation: core.Operation(text.Draw(t, "operation")), Unknown: rapid.Bool().Draw(t, "unknown"), Reconciled: rapid.Bool().Draw(t, "reconciled"), Checksum: text.Draw(t, "sum"), Order: text.Draw(t, "order"),
 		Stage: text.Draw(t, "stage"), TargetSystem: text.Draw(t, "target"), TxType: core.TxType(text.Draw(t, "tx")), Strategy: core.Strategy(text.Draw(t, "strategy")),
 		Attempt: rapid.Int().Draw(t, "attempt"), At: someTime.Draw(t, "at"),
 	}

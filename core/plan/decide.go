@@ -138,6 +138,8 @@ func unknownOutcome(c Case, retry bool) Verdict {
 	case core.TxNone, core.TxSeparateBare, core.TxShared, "":
 	}
 	switch {
+	case c.Probe && c.SameChecksum && r.Reconciled:
+		return Verdict{Settle, what + "; its probe could not tell, and will be asked again"}
 	case c.Probe && c.SameChecksum:
 		return Verdict{Settle, what + "; its probe will be asked"}
 	case retry:

@@ -116,6 +116,18 @@ func unknowns(b *strings.Builder, t *testing.T) {
 	}
 }
 
+func TestAskedBefore(t *testing.T) {
+	c := caseOf(core.StateFailed, core.TxNone, core.ManualIntervention)
+	c.Record.Unknown, c.Probe = true, true
+	for _, asked := range []bool{false, true} {
+		c.Record.Reconciled = asked
+		ch := plan.Change{Record: c.Record, Verdict: decide(t, c)}
+		if ch.Decision != plan.Settle || ch.NeedsPerson() != asked {
+			t.Errorf("asked before: %t; %+v, needs a person: %t", asked, ch.Verdict, ch.NeedsPerson())
+		}
+	}
+}
+
 func operations(b *strings.Builder, t *testing.T) {
 	table(b, "Other operations than apply, without a recorded end", "operation", "recorded tx type", "strategy", "decision", "reason")
 	for _, op := range []core.Operation{core.OpRollback, core.OpUndo} {

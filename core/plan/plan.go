@@ -328,12 +328,19 @@ func (p *Plan) ToSettle() []*Change {
 	return out
 }
 
+// NeedsPerson reports whether the change waits for a person's word: its plan says so,
+// or its target system was asked before, by a run, and could not tell. The next run
+// asks it again all the same.
+func (c *Change) NeedsPerson() bool {
+	return c.Decision == Manual || c.Decision == Settle && c.Record.Unknown && c.Record.Reconciled
+}
+
 // Issues returns the changes that wait for a person, the lost ones last.
 func (p *Plan) Issues() []core.Issue {
 	var out []core.Issue
 	for i := range p.Stages {
 		for j := range p.Stages[i].Changes {
-			if c := &p.Stages[i].Changes[j]; c.Decision == Manual {
+			if c := &p.Stages[i].Changes[j]; c.NeedsPerson() {
 				out = append(out, core.Issue{ChangeID: c.Change.ID, Stage: p.Stages[i].Name, State: c.Record.State, Reason: c.Reason})
 			}
 		}

@@ -26,7 +26,7 @@ func appendCases() []testCase {
 		{"append/record has all of its entry", func(t tb, w *world) {
 			s := w.open()
 			e := entryOf("x", core.StateFailed)
-			e.Operation, e.Unknown, e.Attempt, e.Stage, e.Order = core.OpRollback, true, 17, "stage ☃", "0042"
+			e.Operation, e.Unknown, e.Reconciled, e.Attempt, e.Stage, e.Order = core.OpRollback, true, true, 17, "stage ☃", "0042"
 			e.TxType, e.Strategy, e.TargetSystem, e.StartedAt = core.TxShared, core.ManualIntervention, "täble", instant(99)
 			alice := w.take(t, s, "alice", started("x"))
 			a := alice.append(t, e)

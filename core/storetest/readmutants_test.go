@@ -119,6 +119,9 @@ func readMutants() []mutant {
 		{"record loses unknown", func(b *broken) {
 			b.eachRecord(func(r *core.Record) { r.Unknown = false })
 		}, []string{"append/record has all of its entry"}},
+		{"record loses that somebody asked", func(b *broken) {
+			b.eachRecord(func(r *core.Record) { r.Reconciled = false })
+		}, []string{"append/record has all of its entry"}},
 		{"record loses the operation", func(b *broken) {
 			b.eachRecord(func(r *core.Record) { r.Operation = core.OpApply })
 		}, []string{"append/record has all of its entry"}},

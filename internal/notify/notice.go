@@ -60,7 +60,7 @@ func NewIssues(rep *run.Report, after *plan.Plan) []Issue {
 	for i := range after.Stages {
 		for j := range after.Stages[i].Changes {
 			c := &after.Stages[i].Changes[j]
-			if c.Decision != plan.Manual || c.Record == nil {
+			if !c.NeedsPerson() || c.Record == nil {
 				continue
 			}
 			if _, ours := failed[c.Record.ChangeID]; ours || c.Record.State == core.StateStarted {

@@ -86,12 +86,11 @@ func (s *Session) issues(ctx context.Context, p *plan.Plan, snap core.Snapshot) 
 		for j := range p.Stages[i].Changes {
 			ch := &p.Stages[i].Changes[j]
 			var err error
-			switch ch.Decision {
-			case plan.Manual:
+			switch {
+			case ch.NeedsPerson():
 				err = add(*ch.Record, string(ch.Record.State), ch.Reason, s.resolveCommands(*ch.Record))
-			case plan.Running:
+			case ch.Decision == plan.Running:
 				err = add(*ch.Record, string(plan.Running), "execution "+snap.Head.Holder.Execution+" on "+snap.Head.Holder.Host+" is at work on it", []string{})
-			case plan.Apply, plan.Skip, plan.Settle:
 			}
 			if err != nil {
 				return nil, err

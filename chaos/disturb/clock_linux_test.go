@@ -1,0 +1,105 @@
+package disturb_test
+
+import (
+	"cmp"
+	"fmt"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/flamingock/flamingock-go/chaos/disturb"
+)
+
+// clocks are wall clocks: right, an hour off, or set by an hour during the run.
+var clocks = []string{"", "1h", "-1h", "1h@1s", "-1h@1s"}
+
+// pairs are two clocks each: all of them, or those where only one is wrong and where
+// both are wrong in the other's opposite way.
+func pairs() (out [][2]string) {
+	for i, a := range clocks {
+		for j, b := range clocks {
+			if disturb.Full() || i == 0 && j > 0 || j == 0 && i > 0 || i+j == len(clocks) && i < j {
+				out = append(out, [2]string{a, b})
+			}
+		}
+	}
+	return out
+}
+
+// executions lists who wrote, in order.
+func executions(t *testing.T, w *disturb.World) []string {
+	var out []string
+	for _, e := range w.History(t) {
+		if len(out) == 0 || out[len(out)-1] != e.ExecutionID {
+			out = append(out, e.ExecutionID)
+		}
+	}
+	return out
+}
+
+// TestClocksAndALivingHolder: a run that takes longer than its lease keeps it, and a
+// contender waits for its end, whatever their clocks say.
+func TestClocksAndALivingHolder(t *testing.T) {
+	t.Parallel()
+	b := lab.NewBench(t, disturb.Needs{DynamoDB: true, Postgres: true})
+	s := newScenario(t, "clocks an hour off, holder alive", "both exit 0, nobody takes over", 12)
+	for i, p := range pairs() {
+		for j, store := range []disturb.StoreKind{disturb.DynamoDB, disturb.Embedded} {
+			if !disturb.Full() && i%2 != j {
+				continue
+			}
+			s.try(fmt.Sprintf("%s/holder %s/contender %s", store, cmp.Or(p[0], "right"), cmp.Or(p[1], "right")), func(t *testing.T) (int, int) {
+				w := b.World(t, disturb.Spec{
+					Store: store, Target: disturb.Postgres, Lease: 2 * time.Second, Changes: disturb.Changes(3, disturb.Change{After: "SELECT pg_sleep(1)"}),
+				})
+				holder := w.Start(t, disturb.Way{Clock: p[0]}, "apply")
+				w.AwaitEntry(t)
+				contender := w.Start(t, disturb.Way{Clock: p[1]}, "apply")
+				for who, run := range map[string]*disturb.Process{"holder": holder, "contender": contender} {
+					if end := run.Wait(t); end.Exit != 0 {
+						t.Errorf("the %s ended with %s:\n%s", who, end, end.Said)
+					}
+				}
+				if got := executions(t, w); len(got) != 1 {
+					t.Errorf("executions %q wrote, want the holder's only:\n%s", got, disturb.Lines(w.History(t)))
+				}
+				effects, _ := w.CheckDone(t)
+				return 2, effects
+			})
+		}
+	}
+	s.end()
+}
+
+// TestClocksAndAStoppedHolder: a contender takes over after the lease and not before,
+// whatever the clocks say, and the holder that wakes then is fenced.
+func TestClocksAndAStoppedHolder(t *testing.T) {
+	t.Parallel()
+	const lease = 2 * time.Second
+	b := lab.NewBench(t, disturb.Needs{DynamoDB: true, Postgres: true})
+	s := newScenario(t, "clocks an hour off, holder stopped", "takeover after the lease, the holder ends 75", 12)
+	for _, p := range pairs() {
+		s.try(fmt.Sprintf("holder %s/contender %s", cmp.Or(p[0], "right"), cmp.Or(p[1], "right")), func(t *testing.T) (int, int) {
+			w := b.World(t, disturb.Spec{Store: disturb.DynamoDB, Target: disturb.Postgres, Lease: lease, Changes: disturb.Changes(3, disturb.Change{})})
+			holder := w.Start(t, disturb.Way{Clock: p[0], Failpoint: "append.sending=stop"}, "apply")
+			holder.AwaitStop(t)
+			began := time.Now()
+			if end := w.Do(t, disturb.Way{Clock: p[1]}, "apply"); end.Exit != 0 {
+				t.Errorf("the contender ended with %s:\n%s", end, end.Said)
+			}
+			if took := time.Since(began); took < lease {
+				t.Errorf("the contender took over within %s, the lease is %s", took, lease)
+			}
+			holder.Signal(t, syscall.SIGCONT)
+			if end := holder.Wait(t); end.String() != lost {
+				t.Errorf("the holder ended with %s, want %s:\n%s", end, lost, end.Said)
+			}
+			if got := executions(t, w); len(got) != 2 {
+				t.Errorf("executions %q wrote, want the holder's and then the contender's", got)
+			}
+			effects, _ := w.CheckDone(t)
+			return 2, effects
+		})
+	}
+	s.end()
+}
