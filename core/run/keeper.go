@@ -169,7 +169,7 @@ func (k *keeper) confirm(ctx context.Context) error {
 // ends the run when the trust ends.
 func (k *keeper) renewLoop(ctx context.Context) {
 	defer close(k.stopped)
-	timer := time.NewTimer(k.duration / 3)
+	timer := time.NewTimer(k.due())
 	defer timer.Stop()
 	for {
 		select {
@@ -181,12 +181,21 @@ func (k *keeper) renewLoop(ctx context.Context) {
 		if left <= 0 && k.lastChance(ctx) != nil {
 			return
 		}
-		if due := left - (k.duration - margin(k.duration) - k.duration/3); due > 0 {
-			timer.Reset(due) // a write came in between
+		if left > 0 && k.due() > shortestPause {
+			timer.Reset(k.due()) // a write came in between
 			continue
 		}
 		timer.Reset(k.tryRenew(ctx, left))
 	}
+}
+
+// shortestPause is the least time between two renewals.
+const shortestPause = time.Millisecond
+
+// due says in what time to renew: a third of the lease after the last write began, so
+// that a slow store leaves as much time for the answer as it can.
+func (k *keeper) due() time.Duration {
+	return max(k.trustLeft()+margin(k.duration)-k.duration+k.duration/3, shortestPause)
 }
 
 // lastChance is taken when the trust has ended while the process was not
@@ -222,9 +231,9 @@ func (k *keeper) tryRenew(ctx context.Context, left time.Duration) time.Duration
 		k.unlock()
 	}
 	if err == nil {
-		return k.duration / 3
+		return k.due()
 	}
-	return max(min(k.trustLeft(), k.duration/20), time.Millisecond)
+	return max(min(k.trustLeft(), k.duration/20), shortestPause)
 }
 
 // append writes entries, and frees the lease with them if release is set. It

@@ -244,3 +244,42 @@ func TestHangingRequests(t *testing.T) {
 		}
 	}
 }
+
+// distant is a store whose every request takes a while, there and back.
+type distant struct {
+	core.AuditStore
+	away time.Duration
+}
+
+func (s distant) Acquire(ctx context.Context, a core.Acquisition) error {
+	time.Sleep(s.away / 2)
+	defer time.Sleep(s.away / 2)
+	return s.AuditStore.Acquire(ctx, a)
+}
+
+func (s distant) Append(ctx context.Context, a core.Append) error {
+	time.Sleep(s.away / 2)
+	defer time.Sleep(s.away / 2)
+	return s.AuditStore.Append(ctx, a)
+}
+
+func (s distant) Renew(ctx context.Context, l core.Lease) error {
+	time.Sleep(s.away / 2)
+	defer time.Sleep(s.away / 2)
+	return s.AuditStore.Renew(ctx, l)
+}
+
+// A renewal begins a third of the lease after the last write began, not after its
+// answer came: a store that takes as long as that does not cost the lease.
+func TestSlowStoreKeepsTheLease(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, stage("main", slow(plain("n1", "1"), 20*time.Second), inTx("t2", "2")))
+		o := w.process(nil).apply(func(o *run.Options) {
+			o.Lease = time.Second
+			delete(o.Targets, "aud") // it shares the store, which is wrapped here
+			o.Store = distant{w.store, 400 * time.Millisecond}
+		})
+		wantCode(t, o, "")
+		w.mustBeWhole()
+	})
+}
