@@ -5,6 +5,8 @@ package all
 import (
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/targets/dynamodb"
+	"github.com/flamingock/flamingock-go/targets/httpapi"
+	"github.com/flamingock/flamingock-go/targets/httpapi/sigv4"
 	"github.com/flamingock/flamingock-go/targets/postgres"
 	"github.com/flamingock/flamingock-go/targets/postgres/rdsauth"
 	"github.com/flamingock/flamingock-go/targets/sqlite"
@@ -14,6 +16,7 @@ import (
 func Types() []core.TargetType {
 	return []core.TargetType{
 		dynamodb.Type(),
+		httpapi.Type(httpapi.WithSigV4(sigv4.New())),
 		postgres.Type(postgres.WithTokens(rdsauth.New())),
 		sqlite.Type(),
 	}
