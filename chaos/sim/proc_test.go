@@ -143,8 +143,14 @@ func (p *proc) reach(ctx context.Context, k kind, subject string, do func() erro
 	c := &call{p: p, kind: k, subject: subject, ctx: ctx, do: do, grant: make(chan fault, 1), seen: p.seen}
 	p.mustMean(c)
 	w.mu.Lock()
-	w.calls = append(w.calls, c)
+	dead := p.dead
+	if !dead {
+		w.calls = append(w.calls, c)
+	}
 	w.mu.Unlock()
+	if dead { // since it was held
+		runtime.Goexit()
+	}
 	w.signal()
 	return p.perform(c, <-c.grant)
 }
