@@ -12,7 +12,7 @@ type Mutant struct {
 	Rule string
 	// File is relative to the module's root. Old must be in it exactly once.
 	File, Old, New string
-	// Suites must notice it: at least one of them; all are asked.
+	// Suites must notice it: at least one of them.
 	Suites []Suite
 }
 

@@ -23,6 +23,8 @@ type Runner struct {
 	Root, Scratch string
 	// LookupEnv tells which servers there are.
 	LookupEnv func(string) (string, bool)
+	// All asks every suite of a mutant; false: those up to the first that notices.
+	All bool
 	// Timeout ends one suite. A suite that it ends has noticed something, too: a mutant
 	// may let a run wait for ever.
 	Timeout time.Duration
@@ -96,6 +98,9 @@ func (r *Runner) Run(ctx context.Context, m Mutant) (Outcome, error) {
 		}
 		for _, name := range failed {
 			o.By = append(o.By, strings.TrimPrefix(s.Package, "./")+"."+name)
+		}
+		if o.Caught() && !r.All {
+			break
 		}
 	}
 	return o, nil

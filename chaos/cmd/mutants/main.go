@@ -17,10 +17,11 @@ import (
 
 func main() {
 	only := flag.String("only", "", "the ids of the `mutants` to try, with commas; empty: all")
+	every := flag.Bool("all", false, "ask every suite of a mutant, and not only up to the first that notices")
 	timeout := flag.Duration("timeout", 3*time.Minute, "how long one suite may take")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt) //nolint:forbidigo // a main
-	survived, err := run(ctx, *only, *timeout)
+	survived, err := run(ctx, *only, *every, *timeout)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
@@ -30,7 +31,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, only string, timeout time.Duration) (survived int, err error) {
+func run(ctx context.Context, only string, every bool, timeout time.Duration) (survived int, err error) {
 	root, err := os.Getwd()
 	if err != nil {
 		return 0, err
@@ -40,7 +41,7 @@ func run(ctx context.Context, only string, timeout time.Duration) (survived int,
 		return 0, err
 	}
 	defer os.RemoveAll(scratch)                                                                   //nolint:errcheck // what is left is in the temporary directory
-	r := &mutants.Runner{Root: root, Scratch: scratch, LookupEnv: os.LookupEnv, Timeout: timeout} //nolint:forbidigo // a main
+	r := &mutants.Runner{Root: root, Scratch: scratch, LookupEnv: os.LookupEnv, All: every, Timeout: timeout} //nolint:forbidigo // a main
 	all := mutants.All()
 	if only != "" {
 		ids := strings.Split(only, ",")
