@@ -50,12 +50,12 @@ func inRunner() []Mutant {
 			Old: "h.reload(ctx) == nil && h.hash == entries[len(entries)-1].Hash", New: "h.reload(ctx) == nil && h.hash == \"\"", Suites: both,
 		},
 		{
-			Rule: "STARTED is durable before the first side effect", File: "core/run/apply.go",
-			Old: "return st, c, x.record(ctx, []core.Entry{x.startedEntry(x.h.snapshot, st, c)}, false)", New: "x.note([]core.Entry{x.startedEntry(x.h.snapshot, st, c)})\n\treturn st, c, nil", Suites: both,
+			Rule: "STARTED is durable before the first side effect", File: "core/run/capture.go",
+			Old: "err := x.record(ctx, []core.Entry{e}, false)", New: "x.note([]core.Entry{e})\n\tvar err error", Suites: both,
 		},
 		{
 			Rule: "deadlines and signals are checked before an append that contains STARTED", File: execute,
-			Old: "if stop = x.mayStart(ctx); stop == nil {", New: "if stop = nil; stop == nil {", Suites: both,
+			Old: "if stop = x.mayStart(ctx); stop == nil && !apart {", New: "if stop = nil; stop == nil && !apart {", Suites: both,
 		},
 		{
 			Rule: "what must not begin after STARTED is recorded as ROLLED_BACK, not begun", File: execute,

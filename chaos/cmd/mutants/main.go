@@ -40,7 +40,7 @@ func run(ctx context.Context, only string, every bool, timeout time.Duration) (s
 	if err != nil {
 		return 0, err
 	}
-	defer os.RemoveAll(scratch)                                                                   //nolint:errcheck // what is left is in the temporary directory
+	defer os.RemoveAll(scratch)                                                                               //nolint:errcheck // what is left is in the temporary directory
 	r := &mutants.Runner{Root: root, Scratch: scratch, LookupEnv: os.LookupEnv, All: every, Timeout: timeout} //nolint:forbidigo // a main
 	all := mutants.All()
 	if only != "" {
