@@ -32,7 +32,7 @@ var (
 	planner     = Suite{Package: "./core/plan"}
 	inMemory    = Suite{Package: "./core/memstore"}
 	embedded    = Suite{Package: "./core/filestore", Run: "Conformance"}
-	onDynamoDB  = Suite{Package: "./dynamo", Run: "Conformance|Torn|Robbed|Changes", Needs: "FLAMINGOCK_TEST_DYNAMODB_URI"}
+	onDynamoDB  = Suite{Package: "./dynamo", Run: "Conformance|Torn|Robbed|Seen|Busy", Needs: "FLAMINGOCK_TEST_DYNAMODB_URI"}
 	sqlite      = Suite{Package: "./targets/sqlite", Run: "Conformance"}
 	dynamoTable = Suite{Package: "./targets/dynamodb", Run: "Conformance", Needs: "FLAMINGOCK_TEST_DYNAMODB_URI"}
 	codec       = Suite{Package: "./core"}

@@ -43,7 +43,7 @@ func TestRunner(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := &mutants.Runner{Root: root, Scratch: t.TempDir(), LookupEnv: func(string) (string, bool) { return "", false }, Timeout: time.Minute}
-	suite := mutants.Suite{Package: "./core/plan", Run: "Decision|Decide|Table"}
+	suite := mutants.Suite{Package: "./core/plan", Run: "TestDecisions$"}
 	if err := r.Sound(t.Context(), []mutants.Suite{suite}); err != nil {
 		t.Fatal(err)
 	}

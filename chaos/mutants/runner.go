@@ -11,7 +11,7 @@ func inRunner() []Mutant {
 		},
 		{
 			Rule: "trust counts from the start of the first attempt", File: keeper,
-			Old: "\tk.trustFrom(from)\n\tk.released = release\n", New: "\tk.trustFrom(k.now().Add(k.duration))\n\tk.released = release\n", Suites: both,
+			Old: "\tk.trustFrom(from)\n\tk.released = release\n", New: "\tk.trustFrom(from.Add(k.duration))\n\tk.released = release\n", Suites: both,
 		},
 		{
 			Rule: "trust is checked before each step and each COMMIT", File: keeper,

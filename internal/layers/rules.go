@@ -141,7 +141,7 @@ var Rules = Table{
 		},
 		{
 			Packages: []string{"targets/*/..."},
-			Own:      []string{"core", "core/template", "targets/sqltarget/...", "internal/awsclient", "internal/rdstoken", failpoints},
+			Own:      []string{"core", "core/template", "targets/sqltarget/...", "internal/awsclient", "internal/awstarget", "internal/rdstoken", failpoints},
 			Third:    []string{anyModule}, // its own client
 			Why:      "a target system knows core, its base and its own client, never another adapter",
 		},
@@ -150,6 +150,19 @@ var Rules = Table{
 			Own:      []string{"core"},
 			Third:    []string{awsSDK, awsSmithy},
 			Why:      "the maker of AWS clients knows the AWS SDK",
+		},
+		{
+			Packages: []string{"internal/awstarget"},
+			Own:      []string{"core", "internal/awsclient"},
+			Third:    []string{awsSDK, awsSmithy, backoff},
+			Why:      "the base of the targets on AWS knows core, the maker of their clients and a back-off, and no service",
+		},
+		{
+			Packages: []string{"internal/awstarget/awstargettest"},
+			Own:      []string{"core", "core/template", "internal/awstest"},
+			Third:    []string{awsSDK},
+			ForTests: true,
+			Why:      "the kit of the tests of targets on AWS knows no service",
 		},
 		{
 			Packages: []string{"internal/rdstoken"},

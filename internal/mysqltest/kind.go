@@ -121,8 +121,8 @@ func mysqlPrograms(server, base, messages string) *programs {
 
 // isMariaDB reports whether a mysqld is another name for MariaDB's server.
 func isMariaDB(path string) bool {
-	real, err := filepath.EvalSymlinks(path)
-	return err == nil && filepath.Base(real) == "mariadbd"
+	target, err := filepath.EvalSymlinks(path)
+	return err == nil && filepath.Base(target) == "mariadbd"
 }
 
 // lookPath finds a program also where distributions put servers.

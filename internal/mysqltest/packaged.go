@@ -97,8 +97,8 @@ func install(cache, base string) error {
 	defer os.RemoveAll(work)
 	cmd := exec.Command(maven, "-q", "-B", "-Dmaven.repo.local="+filepath.Join(work, "m2"), mavenCopy, "-Dartifact="+artifact, "-DoutputDirectory="+work)
 	cmd.Dir = work
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("mvn: %w\n%s", err, tail(string(out)))
+	if out, err := cmd.CombinedOutput(); err != nil { // no network, as a rule
+		return &missingError{"needs MySQL 8.0.12, which Maven could not fetch: " + tail(string(out))}
 	}
 	file := filepath.Join(work, jar)
 	if err := check(file); err != nil {

@@ -7,6 +7,8 @@ import (
 	"github.com/flamingock/flamingock-go/targets/dynamodb"
 	"github.com/flamingock/flamingock-go/targets/httpapi"
 	"github.com/flamingock/flamingock-go/targets/httpapi/sigv4"
+	"github.com/flamingock/flamingock-go/targets/mysql"
+	mysqlauth "github.com/flamingock/flamingock-go/targets/mysql/rdsauth"
 	"github.com/flamingock/flamingock-go/targets/postgres"
 	"github.com/flamingock/flamingock-go/targets/postgres/rdsauth"
 	"github.com/flamingock/flamingock-go/targets/sqlite"
@@ -17,6 +19,7 @@ func Types() []core.TargetType {
 	return []core.TargetType{
 		dynamodb.Type(),
 		httpapi.Type(httpapi.WithSigV4(sigv4.New())),
+		mysql.Type(mysql.WithTokens(mysqlauth.New())),
 		postgres.Type(postgres.WithTokens(rdsauth.New())),
 		sqlite.Type(),
 	}

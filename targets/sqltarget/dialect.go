@@ -28,9 +28,6 @@ type Dialect struct {
 	// RollsBack reports that err is one with which the database may have rolled the
 	// whole transaction back by itself.
 	RollsBack func(err error) bool
-	// Deadlock reports that the database rolled the transaction back in favour of
-	// another one, so that trying again at once makes sense. Optional.
-	Deadlock func(err error) bool
 	// Session prepares a connection for transactions: lock timeouts that [LockWait]
 	// derives from the lease, and an idle timeout of the lease if there is one. It
 	// returns what puts the connection back as it was.
@@ -141,9 +138,6 @@ func (d Dialect) withDefaults() Dialect {
 	}
 	if d.RollsBack == nil {
 		d.RollsBack = func(error) bool { return false }
-	}
-	if d.Deadlock == nil {
-		d.Deadlock = func(error) bool { return false }
 	}
 	if d.Session == nil {
 		d.Session = func(context.Context, *sql.Conn, time.Duration) (func(context.Context) error, error) {

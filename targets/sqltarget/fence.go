@@ -12,34 +12,25 @@ import (
 // RaiseFence raises the fence of a ledger to f in a transaction of its own, and
 // makes the tables first where they are missing.
 func (t *Target) RaiseFence(ctx context.Context, f core.Fence) error {
-	deadlocks := 0
-	for again := true; ; again = false {
+	for again := 3; ; again-- { // no table, and then no row
 		err := t.raise(ctx, f)
-		for ; err != nil && t.dialect.Deadlock(err) && deadlocks < maxDeadlocks && ctx.Err() == nil; deadlocks++ {
-			err = t.raise(ctx, f)
-		}
 		switch class := t.classify(err); {
 		case err == nil:
 			t.mu.Lock()
 			t.raised[f.LedgerID] = true
 			t.mu.Unlock()
 			return nil
-		case again && class == MissingTable:
+		case again > 0 && class == MissingTable:
 			err = t.createTables(ctx, f)
 			if err != nil {
 				return t.denied(ctx, err)
 			}
-		case again && class == Duplicate: // another process made the row first
+		case again > 0 && class == Duplicate: // another process made the row first
 		default:
 			return t.denied(ctx, err)
 		}
 	}
 }
-
-// maxDeadlocks bounds how often raising a fence is tried again after a deadlock. Where
-// several processes make rows in the same gap of an index at once, some databases let
-// one of them through at a time.
-const maxDeadlocks = 20
 
 // denied explains err. For a right that is missing it asks Ping, which can name it.
 func (t *Target) denied(ctx context.Context, err error) error {
@@ -69,16 +60,27 @@ func (t *Target) createTables(ctx context.Context, f core.Fence) error {
 	return t.finish(ctx, s, err)
 }
 
+// raise writes the fence row, and makes it where there is none: in a transaction of its
+// own, because in some databases each of two that have looked for a row keeps the other
+// one from making it.
 func (t *Target) raise(ctx context.Context, f core.Fence) error {
+	err := t.alone(ctx, f, func(x *transaction) error { return x.writeFence(ctx, f) })
+	if _, gone := errors.AsType[*FenceGoneError](err); !gone {
+		return err
+	}
+	return t.alone(ctx, f, func(x *transaction) error {
+		_, err := x.exec(ctx, insertFence, f.LedgerID, number(f.Token), number(f.N), f.Owner)
+		return err
+	})
+}
+
+// alone does something to the fence in a transaction.
+func (t *Target) alone(ctx context.Context, f core.Fence, do func(x *transaction) error) error {
 	x, err := t.begin(ctx, f.Lease)
 	if err != nil {
 		return err
 	}
-	err = x.writeFence(ctx, f)
-	if _, gone := errors.AsType[*FenceGoneError](err); gone {
-		_, err = x.exec(ctx, insertFence, f.LedgerID, number(f.Token), number(f.N), f.Owner)
-	}
-	if err != nil {
+	if err := do(x); err != nil {
 		return t.abandon(ctx, x, err)
 	}
 	failpoint.Hit(failpoint.FenceWritten)

@@ -71,7 +71,7 @@ func compile(d Dialect, p core.Payload) (script, core.Step, error) {
 	case len(statements) == 0:
 		return script{}, core.Step{}, p.Fault(0, 0, "the SQL holds no statement")
 	}
-	s := script{dialect: d}
+	s := script{dialect: d, leaves: statements == nil} // what cannot be read may leave anything
 	step := core.Step{Name: TemplateName, Handle: reflect.TypeFor[Querier]()}
 	var faults []error
 	for i, st := range statements {

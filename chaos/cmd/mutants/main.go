@@ -54,7 +54,10 @@ func run(ctx context.Context, only string, every bool, timeout time.Duration) (s
 	for i, m := range all {
 		o, err := r.Run(ctx, m)
 		if err != nil {
-			return 0, err
+			if ctx.Err() != nil {
+				return 0, err
+			}
+			fmt.Fprintln(os.Stderr, err)
 		}
 		fmt.Fprintf(os.Stderr, "%d/%d %s: %s\n", i+1, len(all), m.ID, summary(o))
 		done = append(done, o)
