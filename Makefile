@@ -148,7 +148,7 @@ cover: ## Print the test coverage of each package, and write .cache/cover.html.
 	@go tool cover -func=$(CACHE)/cover.out | tail -n 1
 
 .PHONY: verify-template
-verify-template: ## Check infra/template.yaml with sam, cfn-lint and checkov, and that they can fail.
+verify-template: ## Check infra/template.yaml and the recipes with sam, cfn-lint and checkov, and that they can fail.
 	@infra/verify
 
 .PHONY: tidy
