@@ -66,11 +66,16 @@ holds the lock. The first SIGINT or SIGTERM stops it in good order, the second a
 	return cmd
 }
 
+// tellingTime bounds the notifications: after SIGTERM not much time is left.
+const tellingTime = 5 * time.Second
+
 func (c *command) apply(ctx context.Context, sel operation.Selection) error {
 	progress := c.newProgress()
 	defer progress.close()
-	d, err := c.begin(progress.event, progress.warn).Apply(ctx, operation.ApplyRequest{Selection: sel})
+	s := c.begin(progress.event, progress.warn)
+	d, err := s.Apply(ctx, operation.ApplyRequest{Selection: sel})
 	progress.close()
+	s.Tell(ctx, d, err, tellingTime)
 	if d == nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func (in *invocation) do(ctx context.Context, r *events.Request, trigger core.Tr
 	})
 	j.redact = s.Redact
 	out := &outcome{ledger: cfg.Ledger}
-	data, err := in.perform(ctx, s, r, j, trigger)
+	data, err := in.perform(ctx, s, r, j)
 	if d, ok := data.(*operation.ApplyData); ok {
 		out.apply = d
 	}
@@ -99,7 +99,7 @@ func (in *invocation) flags(cfg *config.Config, waited time.Duration) map[string
 }
 
 // perform does one operation and closes its session. A panic is its error.
-func (in *invocation) perform(ctx context.Context, s *operation.Session, r *events.Request, j *journal, trigger core.Trigger) (data any, err error) {
+func (in *invocation) perform(ctx context.Context, s *operation.Session, r *events.Request, j *journal) (data any, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			j.log.ErrorContext(ctx, "panic", "stack", core.Cap(string(debug.Stack()), 8<<10))
@@ -112,9 +112,9 @@ func (in *invocation) perform(ctx context.Context, s *operation.Session, r *even
 	sel := operation.Selection{Stages: r.Stages, To: r.To, Labels: r.Labels, Profiles: r.Profiles, AllowOutOfOrder: r.AllowOutOfOrder}
 	switch r.Operation {
 	case events.OpApply:
-		data, err := answer(s.Apply(ctx, operation.ApplyRequest{Selection: sel}))
-		in.tell(ctx, s, data, err, trigger, j)
-		return data, err
+		d, err := s.Apply(ctx, operation.ApplyRequest{Selection: sel})
+		s.Tell(ctx, d, err, in.toTell())
+		return answer(d, err)
 	case events.OpPlan:
 		return answer(s.Plan(ctx, operation.PlanRequest{Selection: sel}))
 	case events.OpStatus:
@@ -137,25 +137,12 @@ func (in *invocation) perform(ctx context.Context, s *operation.Session, r *even
 	return nil, &core.UsageError{Reason: "operation " + string(r.Operation) + " is not known"}
 }
 
-// tell sends the notifications that are configured, in what is left of the time
-// before the answer. It changes no result.
-func (in *invocation) tell(ctx context.Context, s *operation.Session, data any, err error, trigger core.Trigger, j *journal) {
-	if s.App() == nil {
-		return
-	}
-	n := notify.Notice{Err: err, Trigger: trigger}
-	if d, ok := data.(*operation.ApplyData); ok {
-		n.Report = d.Report
-	}
-	limit := notify.Timeout
+// toTell is how long telling may take: what is left is for the answer.
+func (in *invocation) toTell() time.Duration {
 	if left := in.left(); left > 0 {
-		limit = min(limit, left/2)
+		return left / 2
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
-	defer cancel()
-	for _, warning := range s.App().Notify(ctx, n) {
-		j.warn(warning.Error())
-	}
+	return notify.Timeout
 }
 
 // answer keeps a nil pointer from becoming data that is not nil.
