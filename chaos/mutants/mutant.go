@@ -34,6 +34,7 @@ var (
 	embedded    = Suite{Package: "./core/filestore", Run: "Conformance"}
 	onDynamoDB  = Suite{Package: "./dynamo", Run: "Conformance|Torn|Robbed|Seen|Busy", Needs: "FLAMINGOCK_TEST_DYNAMODB_URI"}
 	sqlite      = Suite{Package: "./targets/sqlite", Run: "Conformance"}
+	postgres    = Suite{Package: "./targets/postgres", Run: "Commit|Cut|Killed"}
 	dynamoTable = Suite{Package: "./targets/dynamodb", Run: "Conformance", Needs: "FLAMINGOCK_TEST_DYNAMODB_URI"}
 	codec       = Suite{Package: "./core"}
 )

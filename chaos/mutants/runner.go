@@ -26,8 +26,8 @@ func inRunner() []Mutant {
 			Old: "\tgo k.renewLoop(ctx)\n", New: "\tclose(k.stopped)\n", Suites: both,
 		},
 		{
-			Rule: "no renewal is on its way when the release is sent", File: keeper,
-			Old: "\tif release {\n\t\tk.close() // no renewal may be on its way when the release is sent\n\t}\n", New: "", Suites: both,
+			Rule: "the renewer is stopped before the run returns", File: keeper,
+			Old: "\tk.stop()\n\t<-k.stopped\n", New: "\tk.stop = func() {}\n", Suites: both,
 		},
 		{
 			Rule: "a contender waits for the holder's whole lease", File: acquire,

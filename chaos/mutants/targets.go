@@ -22,12 +22,16 @@ func inTargets() []Mutant {
 			Old: "\t\t\treturn core.ErrMarked\n", New: "\t\t\treturn a.target.explain(ctx, a.open.deleteMarkers(ctx, nil))\n", Suites: onSQL,
 		},
 		{
-			Rule: "a step that goes on after its context has ended is not committed", File: transact,
-			Old: "\tif ctx.Err() != nil {\n\t\treturn context.Cause(ctx)\n\t}\n\treturn nil\n}\n\n// rollback", New: "\treturn nil\n}\n\n// rollback", Suites: onSQL,
+			Rule: "a COMMIT without an answer is unknown", File: transact,
+			Old: "\treturn core.Unknown(&CommitError{t.system(), err})\n", New: "\treturn &CommitError{t.system(), err}\n", Suites: []Suite{postgres},
 		},
 		{
-			Rule: "a COMMIT without an answer is unknown", File: transact,
-			Old: "\treturn core.Unknown(&CommitError{t.system(), err})\n", New: "\treturn &CommitError{t.system(), err}\n", Suites: onSQL,
+			Rule: "a fence is never lowered", File: "targets/dynamodb/fence.go",
+			Old: "Or(token.LessThan(expression.Value(f.Token)))", New: "Or(token.GreaterThan(expression.Value(0)))", Suites: []Suite{dynamoTable},
+		},
+		{
+			Rule: "a duplicate marker means already applied", File: "targets/dynamodb/transact.go",
+			Old: "Item: markerItem(c.Marker), ConditionExpression: aws.String(\"attribute_not_exists(\" + attrPK + \")\"),", New: "Item: markerItem(c.Marker), ConditionExpression: aws.String(\"attribute_not_exists(nothing)\"),", Suites: []Suite{dynamoTable},
 		},
 	}
 }
