@@ -256,7 +256,9 @@ func (r *Runner) abandon(ctx context.Context, h *holding, a core.Acquisition, un
 // freed either way. All of it is best effort, for a moment: what cannot be done is
 // freed by time, and settled or reported by the next run.
 func (r *Runner) takeBackIntent(ctx context.Context, h *holding, entries []core.Entry) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	last, done := r.lastContext(ctx)
+	defer done()
+	ctx, cancel := context.WithTimeout(last, max(time.Second, r.o.Lease/5))
 	defer cancel()
 	if len(entries) > 0 && h.reload(ctx) == nil && h.hash == entries[len(entries)-1].Hash {
 		back := []core.Entry{notBegunEntry(entries[len(entries)-1], r.o.Now())}

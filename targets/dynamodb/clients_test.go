@@ -67,10 +67,11 @@ func TestConnectionsLast(t *testing.T) {
 	one := Type()
 	call(one)
 	before := connections.Load()
-	for range 5 {
+	for range 20 {
 		call(one)
 	}
-	if n := connections.Load() - before; n != 0 || credentials.Load() != 1 {
+	// A connection is idle a moment after its answer was read: the next call may be faster.
+	if n := connections.Load() - before; n > 2 || credentials.Load() != 1 {
 		t.Errorf("%d more connections, credentials asked for %d times", n, credentials.Load())
 	}
 	call(Type()) // another program's
