@@ -236,6 +236,12 @@ var Rules = Table{
 			Why:      "the maker of MariaDB and MySQL servers for tests knows the driver",
 		},
 		{
+			Packages: []string{"internal/mongotest"},
+			Third:    []string{"go.mongodb.org/mongo-driver/..."},
+			ForTests: true,
+			Why:      "the maker of MongoDB servers for tests knows the driver",
+		},
+		{
 			Packages: []string{"internal/awstest"},
 			Third:    []string{awsSDK},
 			ForTests: true,

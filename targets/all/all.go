@@ -11,7 +11,9 @@ import (
 	mysqlauth "github.com/flamingock/flamingock-go/targets/mysql/rdsauth"
 	"github.com/flamingock/flamingock-go/targets/postgres"
 	"github.com/flamingock/flamingock-go/targets/postgres/rdsauth"
+	"github.com/flamingock/flamingock-go/targets/sns"
 	"github.com/flamingock/flamingock-go/targets/sqlite"
+	"github.com/flamingock/flamingock-go/targets/sqs"
 )
 
 // Types returns all target types, by name.
@@ -21,6 +23,8 @@ func Types() []core.TargetType {
 		httpapi.Type(httpapi.WithSigV4(sigv4.New())),
 		mysql.Type(mysql.WithTokens(mysqlauth.New())),
 		postgres.Type(postgres.WithTokens(rdsauth.New())),
+		sns.Type(),
 		sqlite.Type(),
+		sqs.Type(),
 	}
 }

@@ -57,7 +57,11 @@ func TestPrograms(t *testing.T) {
 			t.Errorf("%s is still there:\n%s", without, text)
 		}
 		for _, i := range parsed.Imports {
-			if name := i.Path.Value[strings.LastIndex(i.Path.Value, "/")+1 : len(i.Path.Value)-1]; !strings.Contains(text, name+".") {
+			name := i.Path.Value[strings.LastIndex(i.Path.Value, "/")+1 : len(i.Path.Value)-1]
+			if i.Name != nil {
+				name = i.Name.Name
+			}
+			if !strings.Contains(text, name+".") {
 				t.Errorf("without %s, %s is imported and not used", without, name)
 			}
 		}

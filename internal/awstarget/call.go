@@ -1,0 +1,150 @@
+package awstarget
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"github.com/aws/smithy-go"
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/awsclient"
+)
+
+const (
+	// requestTimeout bounds one call: who waits longer waits for an answer that got lost.
+	requestTimeout = 10 * time.Second
+	// unansweredAttempts bounds how often a call is sent that got no answer, and
+	// patience for how long one is that was refused for load.
+	unansweredAttempts = 4
+	patience           = 30 * time.Second
+)
+
+// Call is one request, and what may be done when it fails. The client must not send it
+// again by itself.
+type Call struct {
+	// Resend says that it may be sent again when it got no answer.
+	Resend bool
+	// Later says of an answer that nothing was done, and that the same request may pass
+	// a little later. Throttling is known. Optional.
+	Later func(err error) bool
+	Send  func(ctx context.Context) error
+}
+
+// Do sends the request, again while it is refused for load, for half a minute. Unanswered
+// says that an attempt got no answer, so that a refusal that came later does not say what
+// that one did.
+func (c Call) Do(ctx context.Context) (unanswered bool, err error) {
+	if ctx.Err() != nil {
+		return false, context.Cause(ctx)
+	}
+	patient, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	p := NewPause(25*time.Millisecond, time.Second)
+	for lost := 0; ; {
+		err = c.once(ctx)
+		switch {
+		case err == nil:
+			return unanswered, nil
+		case awsclient.KindOf(err) == awsclient.Throttled || c.Later != nil && c.Later(err):
+		case answered(err):
+			return unanswered, err
+		default:
+			sent := !neverSent(err)
+			unanswered = unanswered || sent
+			if lost++; sent && !c.Resend || lost == unansweredAttempts {
+				return unanswered, err
+			}
+		}
+		if p.Wait(patient) != nil {
+			return unanswered, err
+		}
+	}
+}
+
+func (c Call) once(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	return c.Send(ctx)
+}
+
+// Get sends a read.
+func Get[T any](ctx context.Context, send func(context.Context) (T, error)) (T, error) {
+	var out T
+	_, err := Call{Resend: true, Send: func(ctx context.Context) (err error) {
+		out, err = send(ctx)
+		return err
+	}}.Do(ctx)
+	return out, err
+}
+
+// Change sends a request that changes something. An error that leaves the outcome open
+// is marked with core.Unknown.
+func (c Call) Change(ctx context.Context) error {
+	unanswered, err := c.Do(ctx)
+	if err != nil && unanswered {
+		return core.Unknown(err)
+	}
+	return err
+}
+
+// Explain gives an error of a call its class and its words, and keeps the mark of an
+// unknown outcome.
+func Explain(system string, err error) error {
+	var unknown *core.UnknownError
+	if errors.As(err, &unknown) {
+		return core.Unknown(awsclient.Explain(system, unknown.Err))
+	}
+	return awsclient.Explain(system, err)
+}
+
+// answered reports whether the service itself refused.
+func answered(err error) bool {
+	switch awsclient.KindOf(err) {
+	case awsclient.Transient, awsclient.Foreign:
+		return false
+	case awsclient.Other, awsclient.Throttled, awsclient.Denied, awsclient.Rejected, awsclient.Expired:
+	}
+	return true
+}
+
+// neverSent reports whether err says that there was no connection to send on, or
+// nothing to sign with.
+func neverSent(err error) bool {
+	var op *net.OpError
+	var credentials *awsclient.CredentialsError
+	return errors.As(err, &op) && op.Op == "dial" || errors.As(err, &credentials)
+}
+
+// CodeOf is the code that the service gave an error; "" without one.
+func CodeOf(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode()
+	}
+	return ""
+}
+
+// Pause waits longer each time, with jitter.
+type Pause struct{ b *backoff.ExponentialBackOff }
+
+// NewPause makes one that begins with first and grows to longest.
+func NewPause(first, longest time.Duration) Pause {
+	b := backoff.NewExponentialBackOff()
+	b.InitialInterval, b.MaxInterval, b.RandomizationFactor = first, longest, 0.5
+	return Pause{b}
+}
+
+// Wait returns the context's cause when that ends first.
+func (p Pause) Wait(ctx context.Context) error {
+	t := time.NewTimer(p.b.NextBackOff())
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

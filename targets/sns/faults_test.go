@@ -1,0 +1,21 @@
+package sns
+
+import (
+	"testing"
+
+	sdk "github.com/aws/aws-sdk-go-v2/service/sns"
+
+	"github.com/flamingock/flamingock-go/internal/awstarget/awstargettest"
+)
+
+// What can be found by reading is found when the files are loaded, at its place.
+func TestFaults(t *testing.T) {
+	awstargettest.Faults(t, Type(), New("topics", sdk.New(sdk.Options{Region: "eu-west-1"})))
+}
+
+// What the page shows can be used as it is.
+func TestDocs(t *testing.T) {
+	if n := awstargettest.Docs(t, Type(), New("topics", sdk.New(sdk.Options{Region: "eu-west-1"})), "../../docs/targets/sns.md"); n != 2 {
+		t.Errorf("the page has %d changes, want 2", n)
+	}
+}
