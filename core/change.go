@@ -80,7 +80,8 @@ type Step struct {
 // Capture reads the state that a step is about to change, as text: JSON, as a rule.
 // "": there is nothing to keep. It must change nothing. The text is recorded with the
 // change's STARTED, before its first side effect, without secrets; more than
-// MaxCaptured bytes for a change are an error, and the change does not begin.
+// MaxCaptured bytes for a change are an error, and the change does not begin. An error
+// without a Code counts as a target system that cannot be reached.
 type Capture func(ctx context.Context, s *Session) (string, error)
 
 // IsZero reports whether there is no step.

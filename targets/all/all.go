@@ -11,6 +11,7 @@ import (
 	mysqlauth "github.com/flamingock/flamingock-go/targets/mysql/rdsauth"
 	"github.com/flamingock/flamingock-go/targets/postgres"
 	"github.com/flamingock/flamingock-go/targets/postgres/rdsauth"
+	"github.com/flamingock/flamingock-go/targets/s3"
 	"github.com/flamingock/flamingock-go/targets/sns"
 	"github.com/flamingock/flamingock-go/targets/sqlite"
 	"github.com/flamingock/flamingock-go/targets/sqs"
@@ -23,6 +24,7 @@ func Types() []core.TargetType {
 		httpapi.Type(httpapi.WithSigV4(sigv4.New())),
 		mysql.Type(mysql.WithTokens(mysqlauth.New())),
 		postgres.Type(postgres.WithTokens(rdsauth.New())),
+		s3.Type(),
 		sns.Type(),
 		sqlite.Type(),
 		sqs.Type(),

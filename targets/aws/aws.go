@@ -5,11 +5,12 @@ package aws
 import (
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/targets/dynamodb"
+	"github.com/flamingock/flamingock-go/targets/s3"
 	"github.com/flamingock/flamingock-go/targets/sns"
 	"github.com/flamingock/flamingock-go/targets/sqs"
 )
 
 // Types returns the target types, by name.
 func Types() []core.TargetType {
-	return []core.TargetType{dynamodb.Type(), sns.Type(), sqs.Type()}
+	return []core.TargetType{dynamodb.Type(), s3.Type(), sns.Type(), sqs.Type()}
 }
