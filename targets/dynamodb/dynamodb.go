@@ -35,9 +35,6 @@ type Target struct {
 	mu          sync.Mutex
 	client      *sdk.Client
 	markerTable string
-	// present are the tables that were there before a change of this process that
-	// wanted to make them: its rollback must not take them away.
-	present sync.Map
 }
 
 var (

@@ -28,6 +28,10 @@ const TableTemplate = "dynamodb-table"
 //     table counts as deleted; and one that was there before the change's create, which
 //     therefore did not make it, is left alone. Probe: APPLIED if there is no table.
 //
+// What is about to be changed is kept: see kept. With rollback: auto, a table that create
+// made is deleted, and what update changed becomes what it was, each thing awaited as
+// update does, unless somebody has changed it since. A deleted table cannot be put back.
+//
 // None is declared safe against a late effect. For create and for added indexes a late
 // copy would be: they make what has one name. But a wait that was broken off would then
 // count as a definite failure, although DynamoDB goes on; as an unknown outcome it is
@@ -35,7 +39,7 @@ const TableTemplate = "dynamodb-table"
 //
 // What gets no answer is looked for, and asked for again only where it is not there.
 func tableTemplate() core.Template {
-	return core.Template{Name: TableTemplate, Compile: compileTable, Probe: tableProbe}
+	return core.Template{Name: TableTemplate, Compile: compileTable, Restore: restoreTable, Probe: tableProbe}
 }
 
 const notInTransaction = "DynamoDB has no transactions over tables"
@@ -79,8 +83,8 @@ type tableKeys struct {
 }
 
 type capacity struct {
-	Read  int64 `yaml:"read"`
-	Write int64 `yaml:"write"`
+	Read  int64 `yaml:"read" json:"read"`
+	Write int64 `yaml:"write" json:"write"`
 }
 
 type globalIndex struct {
@@ -109,6 +113,10 @@ type tableOptions struct {
 	PointInTimeRecovery *bool                `yaml:"pointInTimeRecovery"`
 	Encryption          core.Text            `yaml:"encryption"` // aws-owned, aws-managed, or a KMS key
 	TableClass          core.Text            `yaml:"tableClass"`
+	// What only a rollback knows: the capacities of the indexes that have another than the
+	// table, by name, and for how many days backups are kept.
+	IndexCapacity map[string]*capacity `yaml:"-"`
+	RecoveryDays  *int32               `yaml:"-"`
 }
 
 const (
@@ -133,6 +141,16 @@ func (p *tablePayload) table() core.Text {
 	return core.Text{}
 }
 
+func (p *tablePayload) operation() string {
+	switch {
+	case p.Create != nil:
+		return "create"
+	case p.Update != nil:
+		return "update"
+	}
+	return "delete"
+}
+
 func decodeTable(p core.Payload) (*tablePayload, error) {
 	var c struct{}
 	if err := p.Configuration(&c); err != nil {
@@ -153,7 +171,7 @@ func compileTable(p core.Payload) (core.Step, error) {
 		return core.Step{}, err
 	}
 	rollback := p.Rollback()
-	return core.Step{
+	step := core.Step{
 		Name: TableTemplate, NotTransactional: notInTransaction, Handle: reflect.TypeFor[*Client](),
 		Do: func(ctx context.Context, s *core.Session) error {
 			w, err := newTableWork(ctx, s, t)
@@ -169,12 +187,31 @@ func compileTable(p core.Payload) (core.Step, error) {
 				return w.delete(ctx, p.Delete, rollback)
 			}
 		},
-	}, nil
+	}
+	if !rollback {
+		step.Capture = func(ctx context.Context, s *core.Session) (string, error) {
+			w, err := newTableWork(ctx, s, t)
+			if err != nil {
+				return "", err
+			}
+			return w.capture(ctx, t.table().Value)
+		}
+	}
+	return step, nil
 }
 
 func (o *tableOptions) none() bool {
 	return blank(o.Billing) && o.Capacity == nil && blank(o.Stream) && blank(o.TTL) && len(o.Tags) == 0 && o.DeletionProtection == nil &&
 		o.PointInTimeRecovery == nil && blank(o.Encryption) && blank(o.TableClass)
+}
+
+func (u *updateTable) none() bool {
+	return len(u.AddIndexes) == 0 && len(u.RemoveIndexes) == 0 && len(u.RemoveTags) == 0 && u.Options.none()
+}
+
+// later is what CreateTable cannot take: a creation brings it about afterwards.
+func (c *createTable) later() *updateTable {
+	return &updateTable{Options: tableOptions{TTL: c.Options.TTL, PointInTimeRecovery: c.Options.PointInTimeRecovery}}
 }
 
 // tableProbe asks for every payload's effect.

@@ -69,14 +69,6 @@ func TestTableIsMadeAndDeleted(t *testing.T) {
 		t.Errorf("after: %s, %v", got, err)
 	}
 
-	// The rollback of a change that found the table leaves it alone; another process's
-	// takes it away.
-	if err := directly(t, target, c.Rollback); err != nil {
-		t.Fatal(err)
-	}
-	if got, _ := probed(t, target, c); got != core.ProbeApplied {
-		t.Errorf("the rollback of a change that did not make the table: %s", got)
-	}
 	protected := mustLoad(t, target, "template: dynamodb-table\napply: { delete: { table: "+name+" } }")
 	if got, err := probed(t, target, protected); got != core.ProbeNotApplied || err != nil {
 		t.Errorf("the deletion's probe: %s, %v", got, err)

@@ -14,18 +14,20 @@ import (
 )
 
 func (w *tableWork) create(ctx context.Context, c *createTable) error {
+	k, err := w.captured()
+	if err != nil {
+		return err
+	}
 	before, err := w.describe(ctx)
 	if err != nil {
 		return err
 	}
 	if before != nil {
-		w.c.target.present.Store(w.name, true)
 		w.say("is there already")
 		if before.TableStatus == types.TableStatusDeleting {
 			return &TableError{Table: w.name, Reason: "is being deleted", Next: "run again when it is gone"}
 		}
 	} else {
-		w.c.target.present.Delete(w.name)
 		err := w.change(ctx, true, func(ctx context.Context) error {
 			_, err := w.c.CreateTable(ctx, c.input(), ours)
 			return err
@@ -35,8 +37,7 @@ func (w *tableWork) create(ctx context.Context, c *createTable) error {
 		case err != nil && core.IsUnknown(err) && errors.As(err, &exists):
 			// It was not there before we asked, once without an answer: it is ours.
 		case errors.As(err, &exists): // somebody else was faster
-			w.c.target.present.Store(w.name, true)
-			return w.explained(err)
+			return w.another(k, w.explained(err))
 		case err != nil:
 			return w.explained(err)
 		}
@@ -52,9 +53,22 @@ func (w *tableWork) create(ctx context.Context, c *createTable) error {
 		return w.missing()
 	}
 	if err := w.differs(c.compare(o)); err != nil {
+		if before != nil {
+			return w.another(k, err)
+		}
 		return err
 	}
-	return w.bringAbout(ctx, &updateTable{Options: tableOptions{TTL: c.Options.TTL, PointInTimeRecovery: c.Options.PointInTimeRecovery}})
+	return w.bringAbout(ctx, c.later())
+}
+
+// another is the error for a table that somebody else made, as it seems. If there was none
+// before the change, its rollback would delete this one, since an earlier attempt could
+// have made it: whose it is stays open, and is settled by the probe or a person.
+func (w *tableWork) another(k *kept, err error) error {
+	if k == nil || k.Exists {
+		return err
+	}
+	return core.Unknown(err)
 }
 
 // explained keeps the mark of an unknown outcome.
@@ -64,6 +78,9 @@ func (w *tableWork) explained(err error) error {
 		return core.Unknown(w.fault(unknown.Err))
 	}
 	if code(err) == "ValidationException" {
+		if w.restoring {
+			return &TableError{Table: w.name, Reason: "is not wholly put back, DynamoDB refuses it: " + w.c.target.explain(err).Error(), Next: byHand}
+		}
 		return &TableError{Table: w.name, Reason: "is refused as declared: " + w.c.target.explain(err).Error(), Next: "mend the change"}
 	}
 	return w.fault(err)
@@ -177,7 +194,9 @@ func (w *tableWork) one(ctx context.Context, u *updateTable, o *observed, what s
 		return err
 	case what == whatPITR:
 		_, err := w.c.UpdateContinuousBackups(ctx, &sdk.UpdateContinuousBackupsInput{
-			TableName: &w.name, PointInTimeRecoverySpecification: &types.PointInTimeRecoverySpecification{PointInTimeRecoveryEnabled: u.Options.PointInTimeRecovery},
+			TableName: &w.name, PointInTimeRecoverySpecification: &types.PointInTimeRecoverySpecification{
+				PointInTimeRecoveryEnabled: u.Options.PointInTimeRecovery, RecoveryPeriodInDays: u.Options.RecoveryDays,
+			},
 		}, ours)
 		return err
 	}
@@ -198,8 +217,15 @@ func (o *tableOptions) billing(in *sdk.UpdateTableInput, t *types.TableDescripti
 	}
 	in.BillingMode = types.BillingModeProvisioned
 	for _, x := range t.GlobalSecondaryIndexes {
+		c := o.Capacity
+		if own := o.IndexCapacity[aws.ToString(x.IndexName)]; own != nil {
+			c = own
+		}
+		if is := capacityIn(x.ProvisionedThroughput); is != nil && *is == *c {
+			continue // DynamoDB Local keeps it on demand, and refuses to set what is set
+		}
 		in.GlobalSecondaryIndexUpdates = append(in.GlobalSecondaryIndexUpdates, types.GlobalSecondaryIndexUpdate{
-			Update: &types.UpdateGlobalSecondaryIndexAction{IndexName: x.IndexName, ProvisionedThroughput: o.Capacity.throughput()},
+			Update: &types.UpdateGlobalSecondaryIndexAction{IndexName: x.IndexName, ProvisionedThroughput: c.throughput()},
 		})
 	}
 }
@@ -219,14 +245,22 @@ func (u *updateTable) addIndex(in *sdk.UpdateTableInput, t *types.TableDescripti
 	}
 }
 
+const leftAlone = "was there before this change, which did not make it: it is left alone"
+
 func (w *tableWork) delete(ctx context.Context, d *deleteTable, rollback bool) error {
+	if rollback {
+		k, err := w.captured()
+		if err != nil {
+			return err
+		}
+		if k != nil && k.Exists && k.Operation == "create" {
+			w.say(leftAlone)
+			return nil
+		}
+	}
 	t, err := w.describe(ctx)
 	if err != nil {
 		return err
-	}
-	if _, was := w.c.target.present.LoadAndDelete(w.name); was && rollback {
-		w.say("was there before this change, which did not make it: it is left alone")
-		return nil
 	}
 	switch {
 	case t == nil && rollback:
@@ -235,9 +269,11 @@ func (w *tableWork) delete(ctx context.Context, d *deleteTable, rollback bool) e
 		return w.missing()
 	case !aws.ToBool(t.DeletionProtectionEnabled):
 	case !d.Unprotect:
-		return &TableError{
-			Table: w.name, Reason: "is protected from deletion", Next: "switch that off in a change before this one (update: deletionProtection: false), or set unprotect: true beside the table's name",
+		next := "switch that off in a change before this one (update: deletionProtection: false), or set unprotect: true beside the table's name"
+		if w.restoring {
+			next = "somebody else protected it: if it is not needed, delete it by hand, then: flamingock issue resolve"
 		}
+		return &TableError{Table: w.name, Reason: "is protected from deletion", Next: next}
 	default:
 		if err := w.bringAbout(ctx, &updateTable{Options: tableOptions{DeletionProtection: aws.Bool(false)}}); err != nil {
 			return err

@@ -89,7 +89,7 @@ func (u *updateTable) check(f *faults, at core.Position) {
 			f.at(r.Start, "tag %s is both set and removed", r.Value)
 		}
 	}
-	if len(u.AddIndexes) == 0 && len(u.RemoveIndexes) == 0 && len(u.RemoveTags) == 0 && u.Options.none() {
+	if u.none() {
 		f.at(at, "update changes nothing")
 	}
 	u.Options.check(f, at)

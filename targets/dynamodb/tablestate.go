@@ -16,7 +16,9 @@ type observed struct {
 	table *types.TableDescription // nil: there is none
 	ttl   *types.TimeToLiveDescription
 	pitr  bool
-	tags  map[string]string
+	// recoveryDays is for how long backups are kept, with pitr.
+	recoveryDays *int32
+	tags         map[string]string
 }
 
 // standing is how one thing that was declared compares with what is.
@@ -156,10 +158,7 @@ func (o *tableOptions) compare(at *observed, creating bool) []aspect {
 		all = append(all, o.compareEncryption(t, creating))
 	}
 	if !blank(o.TableClass) {
-		is := standard
-		if t.TableClassSummary != nil && t.TableClassSummary.TableClass != "" {
-			is = string(t.TableClassSummary.TableClass)
-		}
+		is := classIn(t)
 		all = append(all, either(whatClass, is == o.TableClass.Value, creating, "its class is %s, not %s", is, o.TableClass.Value))
 	}
 	if o.DeletionProtection != nil {
@@ -203,11 +202,37 @@ func billingOf(t *types.TableDescription) string {
 	return provisioned
 }
 
-func (o *tableOptions) compareStream(t *types.TableDescription, creating bool) aspect {
-	is := off
-	if s := t.StreamSpecification; s != nil && aws.ToBool(s.StreamEnabled) {
-		is = string(s.StreamViewType)
+func classIn(t *types.TableDescription) string {
+	if c := t.TableClassSummary; c != nil && c.TableClass != "" {
+		return string(c.TableClass)
 	}
+	return standard
+}
+
+func streamIn(t *types.TableDescription) string {
+	if s := t.StreamSpecification; s != nil && aws.ToBool(s.StreamEnabled) {
+		return string(s.StreamViewType)
+	}
+	return off
+}
+
+// encryptionIn gives a KMS key by its ARN, whether it is AWS's own or not.
+func encryptionIn(t *types.TableDescription) string {
+	if s := t.SSEDescription; s != nil && (s.Status == types.SSEStatusEnabled || s.Status == types.SSEStatusUpdating || s.Status == types.SSEStatusEnabling) {
+		return aws.ToString(s.KMSMasterKeyArn)
+	}
+	return awsOwned
+}
+
+func ttlIn(ttl *types.TimeToLiveDescription) string {
+	if ttl != nil && (ttl.TimeToLiveStatus == types.TimeToLiveStatusEnabled || ttl.TimeToLiveStatus == types.TimeToLiveStatusEnabling) {
+		return aws.ToString(ttl.AttributeName)
+	}
+	return off
+}
+
+func (o *tableOptions) compareStream(t *types.TableDescription, creating bool) aspect {
+	is := streamIn(t)
 	a := either(whatStream, is == o.Stream.Value, creating, "its stream is %s, not %s", is, o.Stream.Value)
 	if a.standing == isNotYet && is != off && o.Stream.Value != off {
 		a.standing = isOther
@@ -217,12 +242,9 @@ func (o *tableOptions) compareStream(t *types.TableDescription, creating bool) a
 }
 
 func (o *tableOptions) compareEncryption(t *types.TableDescription, creating bool) aspect {
-	is, want := awsOwned, o.Encryption.Value
-	if s := t.SSEDescription; s != nil && (s.Status == types.SSEStatusEnabled || s.Status == types.SSEStatusUpdating || s.Status == types.SSEStatusEnabling) {
-		is = aws.ToString(s.KMSMasterKeyArn)
-		if s.Status != types.SSEStatusEnabled {
-			return aspect{whatEncryption, isChanging, ""}
-		}
+	is, want := encryptionIn(t), o.Encryption.Value
+	if is != awsOwned && t.SSEDescription.Status != types.SSEStatusEnabled {
+		return aspect{whatEncryption, isChanging, ""}
 	}
 	// An alias, or AWS's own key, DynamoDB shows as the ARN that it stands for.
 	if is != awsOwned && (want == awsManaged || strings.HasPrefix(want, "alias/")) {
@@ -236,10 +258,7 @@ func (o *tableOptions) compareEncryption(t *types.TableDescription, creating boo
 
 // compareTTL takes what is on the way for done: DynamoDB takes up to an hour.
 func (o *tableOptions) compareTTL(ttl *types.TimeToLiveDescription) aspect {
-	is := off
-	if ttl != nil && (ttl.TimeToLiveStatus == types.TimeToLiveStatusEnabled || ttl.TimeToLiveStatus == types.TimeToLiveStatusEnabling) {
-		is = aws.ToString(ttl.AttributeName)
-	}
+	is := ttlIn(ttl)
 	a := either(whatTTL, is == o.TTL.Value, false, "")
 	if a.standing == isNotYet && is != off && o.TTL.Value != off {
 		return aspect{whatTTL, isOther, fmt.Sprintf("its ttl is by %s, not %s (DynamoDB takes another only after it was off)", is, o.TTL.Value)}

@@ -31,6 +31,8 @@ type tableWork struct {
 	name    string
 	c       *Client
 	s       *core.Session
+	// restoring: this is a rollback: auto.
+	restoring bool
 }
 
 func newTableWork(ctx context.Context, s *core.Session, p *tablePayload) (*tableWork, error) {
@@ -44,7 +46,7 @@ func newTableWork(ctx context.Context, s *core.Session, p *tablePayload) (*table
 	}
 	f := &faults{}
 	full.check(f)
-	return &tableWork{full, full.table().Value, c, s}, f.err()
+	return &tableWork{payload: full, name: full.table().Value, c: c, s: s}, f.err()
 }
 
 func (w *tableWork) say(format string, args ...any) {
@@ -112,6 +114,7 @@ func (w *tableWork) observe(ctx context.Context, o *tableOptions, tags bool) (*o
 		}
 		if d := out.ContinuousBackupsDescription; d != nil && d.PointInTimeRecoveryDescription != nil {
 			seen.pitr = d.PointInTimeRecoveryDescription.PointInTimeRecoveryStatus == types.PointInTimeRecoveryStatusEnabled
+			seen.recoveryDays = d.PointInTimeRecoveryDescription.RecoveryPeriodInDays
 		}
 	}
 	if tags || len(o.Tags) > 0 {
