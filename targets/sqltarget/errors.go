@@ -119,7 +119,7 @@ func (t *Target) explain(ctx context.Context, err error) error {
 	}
 	class := t.classify(err)
 	if ctx.Err() != nil && (class == Other || class == Lost) {
-		return fmt.Errorf("%s: %w: %w", t.system(), context.Cause(ctx), err)
+		return &endedError{t.system(), context.Cause(ctx), err}
 	}
 	switch class {
 	case Busy:
@@ -134,6 +134,18 @@ func (t *Target) explain(ctx context.Context, err error) error {
 	}
 	return fmt.Errorf("%s: %w", t.system(), err)
 }
+
+// endedError is an error of a call whose context had ended: what ended it is why, and
+// what the database says then is only how that showed.
+type endedError struct {
+	system     string
+	cause, err error
+}
+
+func (e *endedError) Error() string   { return e.system + ": " + e.cause.Error() + ": " + e.err.Error() }
+func (e *endedError) Unwrap() []error { return []error{e.cause, e.err} }
+func (e *endedError) Code() core.Code { return core.CodeOf(e.cause) }
+func (e *endedError) Hint() string    { return core.HintOf(e.cause) }
 
 // classify asks the dialect, but knows database/sql's own word for a connection
 // that is gone.

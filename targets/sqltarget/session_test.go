@@ -113,3 +113,21 @@ func TestBadConnectionInATransaction(t *testing.T) {
 		})
 	}
 }
+
+// When a lease is lost, a connection breaks as a rule, too: that is not the news.
+func TestWhatEndedTheContextIsTheReason(t *testing.T) {
+	for _, cause := range []error{core.ErrLeaseLost, &core.InterruptedError{Reason: "asked to stop"}} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		f := &fake{}
+		target := f.target(t, func(c *sqltarget.Config) {
+			c.Dialect.Session = func(context.Context, *sql.Conn, time.Duration) (func(context.Context) error, error) {
+				cancel(cause)
+				return nil, errors.Join(driver.ErrBadConn, errors.New("reset by peer"))
+			}
+		})
+		_, _, err := target.Open(ctx)
+		if core.CodeOf(err) != core.CodeOf(cause) || !errors.Is(err, cause) || !errors.Is(err, driver.ErrBadConn) || core.HintOf(err) != core.HintOf(cause) {
+			t.Errorf("%v: code %s, want %s", err, core.CodeOf(err), core.CodeOf(cause))
+		}
+	}
+}

@@ -82,7 +82,7 @@ func (t *Target) ping(ctx context.Context) error {
 	}
 	restore, err := t.dialect.Session(ctx, c, 0)
 	if err != nil {
-		return errors.Join(err, c.Close())
+		return errors.Join(err, closeConn(c))
 	}
 	err = t.dialect.Ping(ctx, c)
 	return errors.Join(err, t.giveBack(ctx, c, restore))
@@ -98,7 +98,7 @@ func (t *Target) Open(ctx context.Context) (any, func() error, error) {
 	}
 	restore, err := t.dialect.Session(ctx, c, 0)
 	if err != nil {
-		return nil, nil, t.explain(ctx, errors.Join(err, c.Close()))
+		return nil, nil, t.explain(ctx, errors.Join(err, closeConn(c)))
 	}
 	release := func() error {
 		// database/sql gives a connection back only when nothing is open on it, and
@@ -169,7 +169,7 @@ func (t *Target) ready(ctx context.Context) (*sql.Conn, error) {
 		return c, nil
 	}
 	if err := t.initialize(ctx, c); err != nil {
-		return nil, errors.Join(err, c.Close())
+		return nil, errors.Join(err, closeConn(c))
 	}
 	t.initialized = true
 	return c, nil
