@@ -7,6 +7,7 @@ import (
 	"github.com/flamingock/flamingock-go/targets/dynamodb"
 	"github.com/flamingock/flamingock-go/targets/httpapi"
 	"github.com/flamingock/flamingock-go/targets/httpapi/sigv4"
+	"github.com/flamingock/flamingock-go/targets/mongodb"
 	"github.com/flamingock/flamingock-go/targets/mysql"
 	mysqlauth "github.com/flamingock/flamingock-go/targets/mysql/rdsauth"
 	"github.com/flamingock/flamingock-go/targets/postgres"
@@ -22,6 +23,7 @@ func Types() []core.TargetType {
 	return []core.TargetType{
 		dynamodb.Type(),
 		httpapi.Type(httpapi.WithSigV4(sigv4.New())),
+		mongodb.Type(),
 		mysql.Type(mysql.WithTokens(mysqlauth.New())),
 		postgres.Type(postgres.WithTokens(rdsauth.New())),
 		s3.Type(),
