@@ -158,7 +158,8 @@ type Session struct {
 	// UUID that is the same in every attempt for as long as an earlier one may have had
 	// the effect, and another one after the change was rolled back, or marked so. Each
 	// rollback has its own. A probe gets that of the attempt that it asks about; in a
-	// Capture it means nothing. Nil outside of a run.
+	// Capture it means nothing. It does not change when the change is edited while its
+	// effect may be there. Nil outside of a run.
 	IdempotencyKey func(ctx context.Context) (string, error)
 }
 

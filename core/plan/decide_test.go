@@ -121,7 +121,7 @@ func TestAskedBefore(t *testing.T) {
 	c.Record.Unknown, c.Probe = true, true
 	for _, asked := range []bool{false, true} {
 		c.Record.Reconciled = asked
-		ch := plan.Change{Record: c.Record, Verdict: decide(t, c)}
+		ch := plan.Change{Change: &core.Change{}, Record: c.Record, Verdict: decide(t, c)}
 		if ch.Decision != plan.Settle || ch.NeedsPerson() != asked {
 			t.Errorf("asked before: %t; %+v, needs a person: %t", asked, ch.Verdict, ch.NeedsPerson())
 		}

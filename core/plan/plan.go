@@ -332,15 +332,22 @@ func (p *Plan) ToSettle() []*Change {
 // or its target system was asked before, by a run, and could not tell. The next run
 // asks it again all the same.
 func (c *Change) NeedsPerson() bool {
-	return c.Decision == Manual || c.Decision == Settle && c.Record.Unknown && c.Record.Reconciled
+	return c.Decision == Manual || c.Decision == Settle && c.Record.Unknown && c.Record.Reconciled && c.Change.Recovery.OrDefault() != core.AlwaysRetry
 }
 
 // Issues returns the changes that wait for a person, the lost ones last.
-func (p *Plan) Issues() []core.Issue {
+func (p *Plan) Issues() []core.Issue { return p.issues((*Change).NeedsPerson) }
+
+// Blocking returns those of them that a run cannot settle by asking once more.
+func (p *Plan) Blocking() []core.Issue {
+	return p.issues(func(c *Change) bool { return c.Decision == Manual })
+}
+
+func (p *Plan) issues(has func(*Change) bool) []core.Issue {
 	var out []core.Issue
 	for i := range p.Stages {
 		for j := range p.Stages[i].Changes {
-			if c := &p.Stages[i].Changes[j]; c.NeedsPerson() {
+			if c := &p.Stages[i].Changes[j]; has(c) {
 				out = append(out, core.Issue{ChangeID: c.Change.ID, Stage: p.Stages[i].Name, State: c.Record.State, Reason: c.Reason})
 			}
 		}

@@ -36,8 +36,8 @@ func (r *Runner) Apply(ctx context.Context, o ApplyOptions) (*Report, error) {
 	ctx, span := r.tel.run(ctx, x.id, r.o.Trigger)
 	err := x.secrets.RedactError(x.run(withGiven(ctx)))
 	// What waits for a person is not known while another execution is at work.
-	if x.plan != nil && len(x.plan.Issues()) > 0 && !x.whileHeld {
-		err = errors.Join(err, &core.InterventionError{Issues: x.plan.Issues()})
+	if x.plan != nil && len(x.plan.Blocking()) > 0 && !x.whileHeld {
+		err = errors.Join(err, &core.InterventionError{Issues: x.plan.Blocking()})
 	}
 	var rep *Report
 	if x.plan == nil {
@@ -71,6 +71,8 @@ type execution struct {
 	token     uint64
 	settled   map[string]plan.Verdict
 	captured  []string // by the steps of the change at work
+	// keptByOther: what was captured comes from the ledger, without secrets.
+	keptByOther bool
 
 	index, total int
 	stoppedAt    map[string]bool          // stages in which a change failed

@@ -47,7 +47,8 @@ func (x *execution) start(ctx context.Context, st *plan.Stage, c *plan.Change) (
 // capture asks the steps, or takes over what an earlier attempt kept whose effect may
 // be there: the state now is then not the one before the change.
 func (x *execution) capture(ctx context.Context, c *plan.Change) ([]string, error) {
-	if kept, err := x.keptBefore(ctx, c); err != nil || kept != nil {
+	kept, err := x.keptBefore(ctx, c)
+	if x.keptByOther = kept != nil; err != nil || kept != nil {
 		return kept, err
 	}
 	if err := x.h.guard(ctx); err != nil {
@@ -78,9 +79,6 @@ func (x *execution) capture(ctx context.Context, c *plan.Change) ([]string, erro
 			return nil, &core.ConfigError{Key: "change " + c.Change.ID, Reason: fmt.Sprintf("what it changes is larger than the %d bytes that are kept", core.MaxCaptured), Next: "split the change into smaller ones"}
 		}
 	}
-	if !slices.ContainsFunc(found, func(text string) bool { return text != "" }) {
-		return nil, nil
-	}
 	return found, nil
 }
 
@@ -93,27 +91,26 @@ func (x *execution) forLedger(found []string) []string {
 	return out
 }
 
-// keptBefore is what the last attempt captured, if that may have changed something and
-// was of the same change. Nil: the state now is the one to keep.
+// keptBefore is what the first attempt captured whose effect may be there, if it was of
+// the same change. Nil: the state now is the one to keep.
 func (x *execution) keptBefore(ctx context.Context, c *plan.Change) ([]string, error) {
-	rec, ok := x.h.snapshot.Records[c.Change.ID]
-	if !ok || !rec.State.IsUnfinished() || rec.StartedSeq == 0 || rec.Checksum != c.Change.Fingerprint() {
+	if _, known := x.h.snapshot.Records[c.Change.ID]; !known {
 		return nil, nil
 	}
-	page, err := x.r.o.Store.History(ctx, core.HistoryQuery{Ledger: x.r.o.Ledger, ChangeID: c.Change.ID, AfterSeq: rec.StartedSeq - 1, Limit: 1})
+	first, err := x.mayBeThereSince(ctx, c.Change.ID)
 	if err != nil {
 		return nil, wrapStore(err)
 	}
-	if len(page.Entries) == 0 || page.Entries[0].Seq != rec.StartedSeq || len(page.Entries[0].Captured) != len(c.Change.Pairs()) {
+	if first == nil || first.Checksum != c.Change.Fingerprint() || len(first.Captured) != len(c.Change.Pairs()) {
 		return nil, nil
 	}
-	kept := slices.Clone(page.Entries[0].Captured)
-	for i, text := range kept {
-		if strings.Contains(text, core.RedactedMark) { // not what was there
-			kept[i] = ""
-		}
-	}
-	return kept, nil
+	return slices.Clone(first.Captured), nil
+}
+
+// cannotPutBack reports whether step i has nothing to put back, because what an earlier
+// process found held a secret, which the ledger does not have.
+func (x *execution) cannotPutBack(c *core.Change, i int) bool {
+	return c.Pairs()[i].Apply.Capture != nil && x.keptByOther && strings.Contains(x.capturedBy(i), core.RedactedMark)
 }
 
 // capturedBy is what step i kept before the attempt.

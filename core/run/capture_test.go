@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/core/memstore"
 	"github.com/flamingock/flamingock-go/core/run"
 )
 
@@ -154,6 +155,94 @@ func TestCapturedSecret(t *testing.T) {
 		}
 		if got := captured(w)[0]; strings.Contains(got, "hunter22") {
 			t.Errorf("recorded: %s", got)
+		}
+	})
+}
+
+// away is a target system that cannot be opened at some calls.
+type away struct {
+	core.Target
+	at map[int]bool
+	n  int
+}
+
+func (a *away) Open(ctx context.Context) (any, func() error, error) {
+	if a.n++; a.at[a.n] {
+		return nil, nil, errors.New("connection refused")
+	}
+	return a.Target.Open(ctx)
+}
+
+// An attempt that never began takes nothing back: what was kept, and the key, are those
+// of the attempt whose effect may be there.
+func TestAttemptThatNeverBegan(t *testing.T) {
+	for name, tt := range map[string]struct {
+		away     map[int]bool
+		captures bool
+		same     []int // indices of keys that are equal
+	}{
+		"before the unknown one": {away: map[int]bool{1: true}, same: []int{0, 1}},
+		"after the unknown one":  {away: map[int]bool{3: true}, captures: true, same: []int{0, 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			state := "before"
+			var keys []string
+			c := core.Change{ID: "c1", Order: "1", TargetSystem: "t", Revision: "1", Recovery: core.Recovery{Strategy: core.AlwaysRetry}}
+			c.Apply.Do = func(ctx context.Context, s *core.Session) error {
+				k, err := s.IdempotencyKey(ctx)
+				if err != nil {
+					t.Error(err)
+				}
+				keys, state = append(keys, k), "half"
+				if len(keys) == 1 {
+					return core.Unknown(errLost)
+				}
+				return errors.New("refused")
+			}
+			if tt.captures {
+				c.Apply.Capture = func(context.Context, *core.Session) (string, error) { return state, nil }
+				c.Rollback = core.Step{Do: func(_ context.Context, s *core.Session) error { state = s.Captured; return nil }}
+			}
+			r, err := run.New(run.Options{
+				Ledger: ledger, Store: memstore.New(), Targets: map[string]core.Target{"t": &away{Target: core.NewClientTarget("t", 1), at: tt.away}},
+				Stages: []core.Stage{stage("main", c)},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 3 {
+				if _, err := r.Apply(t.Context(), run.ApplyOptions{}); err == nil {
+					t.Fatal("it is applied")
+				}
+			}
+			if len(keys) != 2 || keys[tt.same[0]] != keys[tt.same[1]] {
+				t.Errorf("keys %q", keys)
+			}
+			if tt.captures && state != "before" {
+				t.Errorf("it is %q after the rollback", state)
+			}
+		})
+	}
+}
+
+// What an earlier process found is not put back when it held a secret: the ledger does
+// not have that.
+func TestCapturedSecretOfAnotherProcess(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		value := "hunter22"
+		c := setting(&value, "r1", "1", "blue", true)
+		c.Recovery.Strategy, c.References = core.AlwaysRetry, []core.Reference{{Scheme: "env", Key: "PASSWORD"}}
+		apply := c.Apply.Do
+		c.Apply.Do = func(ctx context.Context, s *core.Session) error { return core.Unknown(apply(ctx, s)) }
+		w := newWorld(t, stage("main", c))
+		secret := func(o *run.Options) { o.Resolver = secretResolver{} }
+		wantCode(t, w.process(nil).apply(secret), core.CodeChangeFailed)
+		c.Apply.Do = apply
+		w.stages[0].Changes[0] = c
+		o := w.process(nil).apply(secret)
+		wantCode(t, o, core.CodeChangeFailed)
+		if value != "blue" || w.load().Records["r1"].State != core.StateFailed {
+			t.Errorf("it is %s, and the change %s", value, w.load().Records["r1"].State)
 		}
 	})
 }

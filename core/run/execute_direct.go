@@ -98,6 +98,10 @@ func (x *execution) takeBack(ctx context.Context, cur *plan.Change, from int) (l
 			left = append(left, fmt.Sprintf("step %d", i+1))
 			continue
 		}
+		if x.cannotPutBack(cur.Change, i) {
+			left = append(left, fmt.Sprintf("step %d (what was there held a secret, which is not recorded)", i+1))
+			continue
+		}
 		if err := x.h.guard(ctx); err != nil {
 			return left, fmt.Errorf("before the rollback of step %d: %w", i+1, err)
 		}

@@ -17,9 +17,12 @@ func (x *execution) idempotencyKey(changeID string, op core.Operation, step int)
 		rec := x.h.snapshot.Records[changeID]
 		since := rec.StartedSeq
 		if op == core.OpApply && rec.Attempt > 1 {
-			var err error
-			if since, err = x.mayBeThereSince(ctx, rec); err != nil {
+			first, err := x.mayBeThereSince(ctx, changeID)
+			if err != nil {
 				return "", fmt.Errorf("its idempotency key could not be found: %w", err)
+			}
+			if first != nil {
+				since = first.Seq
 			}
 		}
 		sum := sha256.Sum256(fmt.Appendf(nil, "flamingock idempotency key\x00%s\x00%s\x00%s\x00%d\x00%d", x.h.ledgerID, changeID, op, since, step))
@@ -35,39 +38,36 @@ func uuidOf(sum [sha256.Size]byte) string {
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }
 
-// mayBeThereSince returns the seq of the first STARTED after which the change's effect
-// may be there: a new key after a change was taken back, because a system would answer
-// a known one with what it did then, and do nothing.
-func (x *execution) mayBeThereSince(ctx context.Context, rec core.Record) (uint64, error) {
-	since, attempt := uint64(0), 0
-	for q := (core.HistoryQuery{Ledger: x.r.o.Ledger, ChangeID: rec.ChangeID}); ; {
+// mayBeThereSince returns the first STARTED after which the change's effect may be
+// there; nil when it cannot be. A change that was taken back gets a new key, because a
+// system would answer a known one with what it did then, and do nothing.
+func (x *execution) mayBeThereSince(ctx context.Context, changeID string) (*core.Entry, error) {
+	var since, before *core.Entry // before: as it was when the last attempt started
+	attempt := 0
+	for q := (core.HistoryQuery{Ledger: x.r.o.Ledger, ChangeID: changeID}); ; {
 		page, err := x.r.o.Store.History(ctx, q)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
 		for i := range page.Entries {
 			switch e := &page.Entries[i]; e.State {
 			case core.StateStarted:
-				attempt = e.Attempt
-				if since == 0 {
-					since = e.Seq
+				before, attempt = since, e.Attempt
+				if since == nil {
+					since = e
 				}
 			case core.StateRolledBack:
-				if e.Attempt >= attempt { // one that never began takes nothing back
-					since = 0
+				if since = before; e.Attempt >= attempt { // one that never began takes nothing back
+					since = nil
 				}
 			case core.StateManualMarkedRolledBack:
-				since = 0
+				since = nil
 			case core.StateNone, core.StateApplied, core.StateFailed, core.StateRollbackFailed, core.StateManualMarkedApplied:
 			}
 		}
 		if page.Next == 0 {
-			break
+			return since, nil
 		}
 		q.AfterSeq = page.Next
 	}
-	if since == 0 {
-		since = rec.StartedSeq
-	}
-	return since, nil
 }

@@ -195,6 +195,9 @@ const shortestPause = time.Millisecond
 // due says in what time to renew: a third of the lease after the last write began, so
 // that a slow store leaves as much time for the answer as it can.
 func (k *keeper) due() time.Duration {
+	if k.isLost() { // given up, but not refused: nobody counts on it
+		return k.duration / 3
+	}
 	return max(k.trustLeft()+margin(k.duration)-k.duration+k.duration/3, shortestPause)
 }
 
