@@ -210,6 +210,9 @@ func (r *Runner) acquire(ctx context.Context, exec string, snap core.Snapshot, i
 	r.o.Events(Acquired{ExecutionID: exec, Token: h.lease.Token, Takeover: takeover, From: snap.Head.Holder})
 	if h.tookOver {
 		if err := h.reload(h.ctx); err != nil {
+			if h.isLost() { // that cut the request off
+				err = core.ErrLeaseLost
+			}
 			return nil, errors.Join(wrapStore(err), r.letGo(h))
 		}
 	}

@@ -51,7 +51,15 @@ func run(ctx context.Context, r *report, flags []string) error {
 	}
 	for _, dir := range modules {
 		r.step("go vet", dir, func() error { return vet(ctx, r, dir) })
-		r.step(strings.Join(append([]string{"go test"}, flags...), " "), dir, func() error { return test(ctx, r, dir, flags) })
+		together, alone, err := groups(ctx, dir)
+		if err != nil {
+			return err
+		}
+		r.step(strings.Join(append([]string{"go test"}, flags...), " "), dir, func() error { return test(ctx, r, dir, flags, together) })
+		if len(alone) > 0 {
+			one := append([]string{"-p=1"}, flags...)
+			r.step(strings.Join(append([]string{"go test"}, one...), " "), dir, func() error { return test(ctx, r, dir, one, alone) })
+		}
 	}
 	return ctx.Err()
 }

@@ -34,7 +34,7 @@ func TestReport(t *testing.T) {
 	var out bytes.Buffer
 	r := newReport(&out)
 	r.localStack = "none (no engine)"
-	r.step("go test", dir, func() error { return test(t.Context(), r, dir, nil) })
+	r.step("go test", dir, func() error { return test(t.Context(), r, dir, nil, []string{"./..."}) })
 	if r.finish(false) {
 		t.Error("finish is content with failed tests")
 	}
@@ -136,5 +136,12 @@ func write(t *testing.T, dir string, files map[string]string) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+func TestSplit(t *testing.T) {
+	together, alone := split([]string{"m/core", "m/dynamo", "m/dynamo/javaedition", "m/targets/dynamodb", "m/chaos/sim"})
+	if got := strings.Join(together, " ") + " | " + strings.Join(alone, " "); got != "m/core m/dynamo/javaedition m/targets/dynamodb | m/dynamo m/chaos/sim" {
+		t.Error(got)
 	}
 }

@@ -76,8 +76,32 @@ func vet(ctx context.Context, r *report, dir string) error {
 	return cmd.Run()
 }
 
-func test(ctx context.Context, r *report, dir string, flags []string) error {
-	cmd := exec.CommandContext(ctx, "go", append(append([]string{"test", "-json"}, flags...), "./...")...)
+// groups splits the packages of a module: those that are tested beside each other, and
+// those that are tested alone, since they measure time or start many processes.
+func groups(ctx context.Context, dir string) (together, alone []string, err error) {
+	cmd := exec.CommandContext(ctx, "go", "list", "./...")
+	cmd.Dir = dir
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, nil, err
+	}
+	together, alone = split(strings.Fields(string(out)))
+	return together, alone, nil
+}
+
+func split(packages []string) (together, alone []string) {
+	for _, p := range packages {
+		if strings.HasSuffix(p, "/dynamo") || strings.Contains(p, "/chaos/") {
+			alone = append(alone, p)
+		} else {
+			together = append(together, p)
+		}
+	}
+	return together, alone
+}
+
+func test(ctx context.Context, r *report, dir string, flags, packages []string) error {
+	cmd := exec.CommandContext(ctx, "go", append(append([]string{"test", "-json"}, flags...), packages...)...)
 	cmd.Dir, cmd.Stderr = dir, r.out
 	out, err := cmd.StdoutPipe()
 	if err != nil {
