@@ -2,14 +2,13 @@ package dynamo
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/cenkalti/backoff/v5"
 
 	"github.com/flamingock/flamingock-go/internal/awsclient"
+	"github.com/flamingock/flamingock-go/internal/dynamoapi"
 	"github.com/flamingock/flamingock-go/internal/failpoint"
 )
 
@@ -34,33 +33,6 @@ const (
 	reasonCondition = "ConditionalCheckFailed"
 )
 
-// refusedForNow are the codes after which the same request may pass a little
-// later. Nothing was written.
-var refusedForNow = map[string]bool{
-	"TransactionConflict": true, "ThrottlingError": true, "ProvisionedThroughputExceeded": true, "RequestLimitExceeded": true,
-}
-
-// collided reports whether err says that nothing was done because of load, or of
-// another write at the same moment.
-func collided(err error) bool {
-	var conflict *types.TransactionConflictException
-	var inProgress *types.TransactionInProgressException
-	var cancelled *types.TransactionCanceledException
-	switch {
-	case errors.As(err, &conflict), errors.As(err, &inProgress):
-		return true
-	case errors.As(err, &cancelled):
-		for _, r := range cancelled.CancellationReasons {
-			if refusedForNow[aws.ToString(r.Code)] {
-				// Also beside a refused condition: what that saw may have been the other write.
-				return true
-			}
-		}
-		return false
-	}
-	return awsclient.KindOf(err) == awsclient.Throttled
-}
-
 // refused reports whether conditions, and nothing else, stood against our items.
 func refused(reasons []types.CancellationReason) bool {
 	found := false
@@ -76,25 +48,7 @@ func refused(reasons []types.CancellationReason) bool {
 	return found
 }
 
-// pause waits longer each time, with jitter.
-type pause struct{ b *backoff.ExponentialBackOff }
-
-func newPause() pause {
-	b := backoff.NewExponentialBackOff()
-	b.InitialInterval, b.MaxInterval, b.RandomizationFactor = 25*time.Millisecond, time.Second, 0.5
-	return pause{b}
-}
-
-func (p pause) wait(ctx context.Context) error {
-	t := time.NewTimer(p.b.NextBackOff())
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
+func newPause() awsclient.Pause { return awsclient.NewPause(25*time.Millisecond, time.Second) }
 
 // writing sends a write of so many items, again for as long as it collides. A write that got no
 // answer is not sent again here: its outcome is unknown, and who asked for it
@@ -105,7 +59,7 @@ func writing(ctx context.Context, items int, send func(context.Context) error) e
 		failpoint.Hit(failpoint.StoreWriting)
 		err := once(ctx, requestTimeout+time.Duration(items)*itemTimeout, send)
 		failpoint.Hit(failpoint.StoreWritten)
-		if err == nil || !collided(err) || p.wait(ctx) != nil {
+		if err == nil || !dynamoapi.Collided(err) || p.Wait(ctx) != nil {
 			return err
 		}
 	}
@@ -127,13 +81,13 @@ func reading[T any](ctx context.Context, send func(context.Context) (T, error)) 
 		if err == nil {
 			return out, nil
 		}
-		if !collided(err) {
+		if !dynamoapi.Collided(err) {
 			unanswered++
 			if awsclient.KindOf(err) != awsclient.Transient || unanswered >= readAttempts && short.Err() != nil {
 				return out, err
 			}
 		}
-		if p.wait(ctx) != nil {
+		if p.Wait(ctx) != nil {
 			return out, err
 		}
 	}

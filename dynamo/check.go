@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/dynamoapi"
 )
 
 // Level says how bad a Finding is.
@@ -76,7 +77,7 @@ func (s *Store) Check(ctx context.Context, ledger string) (Findings, error) {
 	}
 	f := Findings{
 		faultOr(good("status", "%s (%s)", d.TableStatus, aws.ToString(d.TableArn)), s.ready(d)),
-		faultOr(good("keys", "%s", wantedKeys), s.keysFit(d)),
+		faultOr(good("keys", "%s", dynamoapi.KeysOfAuditStore), s.keysFit(d)),
 		s.checkRegions(d),
 		s.checkTimeToLive(ctx),
 		s.checkRecovery(ctx),

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/awsclient"
 )
 
 // TagKey and TagValue are the tag that marks a table as an audit store.
@@ -123,9 +124,9 @@ func (c *creation) changed(format string, args ...any) {
 }
 
 // wait waits before the next attempt.
-func (c *creation) wait(ctx context.Context, p pause, what string) error {
+func (c *creation) wait(ctx context.Context, p awsclient.Pause, what string) error {
 	c.say("waiting until %s", what)
-	err := p.wait(ctx)
+	err := p.Wait(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return &core.UnavailableError{System: c.system, Err: fmt.Errorf("the time ended before %s: %w", what, err)}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/internal/awsclient"
+	"github.com/flamingock/flamingock-go/internal/dynamoapi"
 )
 
 func (s *Store) corrupt(err error) error {
@@ -70,7 +71,7 @@ func (s *Store) writeFault(ctx context.Context, err error) error {
 	var api smithy.APIError
 	var gone *awsclient.CredentialsError
 	switch kind := awsclient.KindOf(err); {
-	case collided(err):
+	case dynamoapi.Collided(err):
 		// Until its time was over. It may pass a little later, and what was sent before
 		// may have landed: not definite.
 		return s.away(awsclient.Explain(s.system, err))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/internal/awsclient"
+	"github.com/flamingock/flamingock-go/internal/dynamoapi"
 )
 
 // maxShared is how many writes of a change fit beside our own: of the 100 items of
@@ -29,35 +29,11 @@ func (s *Store) AppendShared(ctx context.Context, a core.Append, items any) erro
 		return &core.RefusedError{Reason: fmt.Sprintf("%d writes do not fit into one transaction, %d do: split the change, or set transactional: false", len(writes), room)}
 	}
 	for i := range writes {
-		if tableOf(&writes[i]) == nameOfTable(s.table) {
+		if dynamoapi.TableOf(&writes[i]) == dynamoapi.NameOf(s.table) {
 			return &core.RefusedError{Item: i + 1, Reason: "it is in the audit store's own table"}
 		}
 	}
 	return s.append(ctx, a, writes)
-}
-
-// tableOf returns the name of the table, which may be given as an ARN.
-func tableOf(w *types.TransactWriteItem) string {
-	var t *string
-	switch {
-	case w.Put != nil:
-		t = w.Put.TableName
-	case w.Update != nil:
-		t = w.Update.TableName
-	case w.Delete != nil:
-		t = w.Delete.TableName
-	case w.ConditionCheck != nil:
-		t = w.ConditionCheck.TableName
-	}
-	return nameOfTable(aws.ToString(t))
-}
-
-// nameOfTable takes the name out of an ARN.
-func nameOfTable(s string) string {
-	if _, n, ok := strings.Cut(s, ":table/"); ok {
-		return n
-	}
-	return s
 }
 
 // refusedShared finds the first write of the change that was refused.

@@ -77,7 +77,7 @@ func (s *Store) Load(ctx context.Context, ledger string) (core.Snapshot, error) 
 		if same++; same == tornLoads {
 			return core.Snapshot{}, s.corrupt(fmt.Errorf("ledger %s: %w", ledger, torn))
 		}
-		if err := pause.wait(ctx); err != nil {
+		if err := pause.Wait(ctx); err != nil {
 			return core.Snapshot{}, &core.UnavailableError{System: s.system, Err: fmt.Errorf("ledger %s is written faster than it can be read: %w", ledger, err)}
 		}
 	}

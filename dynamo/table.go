@@ -16,6 +16,7 @@ import (
 
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/internal/awsclient"
+	"github.com/flamingock/flamingock-go/internal/dynamoapi"
 )
 
 // tableKey is the key of the configuration that names the table.
@@ -107,8 +108,8 @@ func (s *Store) usable(d *types.TableDescription) error {
 }
 
 func (s *Store) keysFit(d *types.TableDescription) error {
-	if keys := keysOf(d); keys != wantedKeys {
-		return s.foreign(fmt.Errorf("its keys are %s, an audit store's are %s", keys, wantedKeys))
+	if keys := dynamoapi.KeysOf(d); keys != dynamoapi.KeysOfAuditStore {
+		return s.foreign(fmt.Errorf("its keys are %s, an audit store's are %s", keys, dynamoapi.KeysOfAuditStore))
 	}
 	return nil
 }
@@ -164,20 +165,4 @@ func (s *Store) replicas(d *types.TableDescription) string {
 		return "Regions that version " + legacyGlobal + " of global tables does not tell"
 	}
 	return strings.Join(regions, ", ")
-}
-
-// wantedKeys is the key schema in words.
-const wantedKeys = "pk (S, HASH), sk (S, RANGE)"
-
-func keysOf(d *types.TableDescription) string {
-	typ := map[string]types.ScalarAttributeType{}
-	for _, a := range d.AttributeDefinitions {
-		typ[aws.ToString(a.AttributeName)] = a.AttributeType
-	}
-	var keys []string
-	for _, k := range d.KeySchema {
-		n := aws.ToString(k.AttributeName)
-		keys = append(keys, fmt.Sprintf("%s (%s, %s)", n, typ[n], k.KeyType))
-	}
-	return strings.Join(keys, ", ")
 }

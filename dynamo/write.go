@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/dynamoapi"
 )
 
 // maxEntries is what fits into one transaction of 100 items: the head, and for
@@ -182,7 +183,7 @@ func (s *Store) send(ctx context.Context, w write) (*refusal, error) {
 		return err
 	})
 	var cancelled *types.TransactionCanceledException
-	if errors.As(err, &cancelled) && !collided(err) {
+	if errors.As(err, &cancelled) && !dynamoapi.Collided(err) {
 		reasons := cancelled.CancellationReasons
 		no := refusedShared(reasons[min(own, len(reasons)):])
 		if refused(reasons[:min(own, len(reasons))]) || no != nil {

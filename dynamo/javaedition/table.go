@@ -4,16 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/cenkalti/backoff/v5"
 
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/internal/awsclient"
+	"github.com/flamingock/flamingock-go/internal/dynamoapi"
 )
 
 const (
@@ -21,9 +20,8 @@ const (
 	DefaultTable = "flamingockAuditLog"
 
 	attrKey = "partitionKey"
-	// wantedKeys is the key schema in words, and ourKeys that of this edition.
+	// wantedKeys is the key schema in words.
 	wantedKeys = attrKey + " (S, HASH)"
-	ourKeys    = "pk (S, HASH), sk (S, RANGE)"
 )
 
 // Limits of reading.
@@ -65,28 +63,15 @@ func (t *Table) check(ctx context.Context) error {
 	if err != nil {
 		return t.fault("dynamodb:DescribeTable", err)
 	}
-	keys := keysOf(out.Table)
+	keys := dynamoapi.KeysOf(out.Table)
 	if keys == wantedKeys {
 		return nil
 	}
 	why := fmt.Sprintf("its keys are %s, not %s: it is no audit table of the Java edition", keys, wantedKeys)
-	if keys == ourKeys {
+	if keys == dynamoapi.KeysOfAuditStore {
 		why = fmt.Sprintf("its keys are %s: it is an audit store of this edition, and needs no import", keys)
 	}
 	return &core.ConfigError{Key: t.system(), Reason: why, Next: "name the audit table of the Java edition with --table; it calls it " + DefaultTable + " when nobody says"}
-}
-
-func keysOf(d *types.TableDescription) string {
-	typ := map[string]types.ScalarAttributeType{}
-	for _, a := range d.AttributeDefinitions {
-		typ[aws.ToString(a.AttributeName)] = a.AttributeType
-	}
-	var keys []string
-	for _, k := range d.KeySchema {
-		n := aws.ToString(k.AttributeName)
-		keys = append(keys, fmt.Sprintf("%s (%s, %s)", n, typ[n], k.KeyType))
-	}
-	return strings.Join(keys, ", ")
 }
 
 // each gives every row to use, in no order.
@@ -130,8 +115,7 @@ func (t *Table) fault(action string, err error) error {
 func reading[T any](ctx context.Context, send func(context.Context) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	pause := backoff.NewExponentialBackOff()
-	pause.InitialInterval, pause.MaxInterval = 50*time.Millisecond, 5*time.Second
+	pause := awsclient.NewPause(50*time.Millisecond, 5*time.Second)
 	for unanswered := 0; ; {
 		once, done := context.WithTimeout(ctx, requestTimeout)
 		out, err := send(once)
@@ -147,12 +131,8 @@ func reading[T any](ctx context.Context, send func(context.Context) (T, error)) 
 		default:
 			return out, err
 		}
-		wait := time.NewTimer(pause.NextBackOff())
-		select {
-		case <-wait.C:
-		case <-ctx.Done():
-			wait.Stop()
-			if cause := context.Cause(ctx); !errors.Is(cause, context.DeadlineExceeded) {
+		if cause := pause.Wait(ctx); cause != nil {
+			if !errors.Is(cause, context.DeadlineExceeded) {
 				return out, cause
 			}
 			return out, err

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/aws/smithy-go"
-	"github.com/cenkalti/backoff/v5"
 
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/internal/awsclient"
@@ -42,7 +41,7 @@ func (c Call) Do(ctx context.Context) (unanswered bool, err error) {
 	}
 	patient, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	p := NewPause(25*time.Millisecond, time.Second)
+	p := awsclient.NewPause(25*time.Millisecond, time.Second)
 	for lost := 0; ; {
 		err = c.once(ctx)
 		switch {
@@ -125,26 +124,4 @@ func CodeOf(err error) string {
 		return api.ErrorCode()
 	}
 	return ""
-}
-
-// Pause waits longer each time, with jitter.
-type Pause struct{ b *backoff.ExponentialBackOff }
-
-// NewPause makes one that begins with first and grows to longest.
-func NewPause(first, longest time.Duration) Pause {
-	b := backoff.NewExponentialBackOff()
-	b.InitialInterval, b.MaxInterval, b.RandomizationFactor = first, longest, 0.5
-	return Pause{b}
-}
-
-// Wait returns the context's cause when that ends first.
-func (p Pause) Wait(ctx context.Context) error {
-	t := time.NewTimer(p.b.NextBackOff())
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

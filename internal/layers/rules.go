@@ -125,9 +125,9 @@ var Rules = Table{
 		},
 		{
 			Packages: []string{"dynamo/..."},
-			Own:      []string{"core", "internal/awsclient", failpoints},
-			Third:    []string{awsSDK, awsSmithy, backoff},
-			Why:      "the audit store on DynamoDB knows core, the AWS SDK and a back-off",
+			Own:      []string{"core", "internal/awsclient", "internal/dynamoapi", failpoints},
+			Third:    []string{awsSDK, awsSmithy},
+			Why:      "the audit store on DynamoDB knows core and the AWS SDK",
 		},
 		{
 			Packages: []string{"targets/all", "targets/aws"},
@@ -141,21 +141,27 @@ var Rules = Table{
 		},
 		{
 			Packages: []string{"targets/*/..."},
-			Own:      []string{"core", "core/template", "targets/sqltarget/...", "internal/awsclient", "internal/awstarget", "internal/rdstoken", failpoints},
+			Own:      []string{"core", "core/template", "targets/sqltarget/...", "internal/awsclient", "internal/awstarget", "internal/dynamoapi", "internal/rdstoken", failpoints},
 			Third:    []string{anyModule}, // its own client
 			Why:      "a target system knows core, its base and its own client, never another adapter",
 		},
 		{
 			Packages: []string{"internal/awsclient"},
 			Own:      []string{"core"},
-			Third:    []string{awsSDK, awsSmithy},
-			Why:      "the maker of AWS clients knows the AWS SDK",
+			Third:    []string{awsSDK, awsSmithy, backoff},
+			Why:      "the maker of AWS clients knows the AWS SDK and a back-off",
+		},
+		{
+			Packages: []string{"internal/dynamoapi"},
+			Own:      []string{"internal/awsclient"},
+			Third:    []string{awsSDK},
+			Why:      "what all users of DynamoDB's API have to know",
 		},
 		{
 			Packages: []string{"internal/awstarget"},
 			Own:      []string{"core", "internal/awsclient"},
-			Third:    []string{awsSDK, awsSmithy, backoff},
-			Why:      "the base of the targets on AWS knows core, the maker of their clients and a back-off, and no service",
+			Third:    []string{awsSDK, awsSmithy},
+			Why:      "the base of the targets on AWS knows core and the maker of their clients, and no service",
 		},
 		{
 			Packages: []string{"internal/awstarget/awstargettest"},

@@ -4,15 +4,14 @@ import (
 	"context"
 	"errors"
 	"net"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/cenkalti/backoff/v5"
 
 	"github.com/flamingock/flamingock-go/internal/awsclient"
+	"github.com/flamingock/flamingock-go/internal/dynamoapi"
 )
 
 const (
@@ -45,7 +44,7 @@ type call struct {
 func (c call) do(ctx context.Context) (unanswered bool, err error) {
 	patient, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	p := newPause(25*time.Millisecond, time.Second)
+	p := awsclient.NewPause(25*time.Millisecond, time.Second)
 	for lost := 0; ; {
 		err = c.once(ctx)
 		switch {
@@ -61,7 +60,7 @@ func (c call) do(ctx context.Context) (unanswered bool, err error) {
 				return unanswered, err
 			}
 		}
-		if p.wait(patient) != nil {
+		if p.Wait(patient) != nil {
 			return unanswered, err
 		}
 		if c.before != nil {
@@ -94,32 +93,11 @@ func get[T any](ctx context.Context, send func(context.Context) (T, error)) (T, 
 	return out, err
 }
 
-// refusedForNow are the codes of a cancelled transaction after which the same
-// request may pass a little later.
-var refusedForNow = map[string]bool{
-	"TransactionConflict": true, "ThrottlingError": true, "ProvisionedThroughputExceeded": true, "RequestLimitExceeded": true,
-}
-
 // collided reports whether err says that nothing was done because of load, or of
-// another write at the same moment.
+// another write or operation on a table at the same moment.
 func collided(err error) bool {
-	var conflict *types.TransactionConflictException
-	var inProgress *types.TransactionInProgressException
-	var cancelled *types.TransactionCanceledException
-	var limit *types.LimitExceededException // of operations on tables at the same time
-	switch {
-	case errors.As(err, &conflict), errors.As(err, &inProgress), errors.As(err, &limit):
-		return true
-	case errors.As(err, &cancelled):
-		for _, r := range cancelled.CancellationReasons {
-			if refusedForNow[aws.ToString(r.Code)] {
-				// Also beside a refused condition: what that saw may have been the other write.
-				return true
-			}
-		}
-		return false
-	}
-	return awsclient.KindOf(err) == awsclient.Throttled
+	var limit *types.LimitExceededException
+	return errors.As(err, &limit) || dynamoapi.Collided(err)
 }
 
 // answered reports whether DynamoDB itself refused.
@@ -138,32 +116,4 @@ func neverSent(err error) bool {
 	var op *net.OpError
 	var credentials *awsclient.CredentialsError
 	return errors.As(err, &op) && op.Op == "dial" || errors.As(err, &credentials)
-}
-
-// pause waits longer each time, with jitter.
-type pause struct{ b *backoff.ExponentialBackOff }
-
-func newPause(first, longest time.Duration) pause {
-	b := backoff.NewExponentialBackOff()
-	b.InitialInterval, b.MaxInterval, b.RandomizationFactor = first, longest, 0.5
-	return pause{b}
-}
-
-func (p pause) wait(ctx context.Context) error {
-	t := time.NewTimer(p.b.NextBackOff())
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// nameOf returns the name of a table that may be given as an ARN.
-func nameOf(table string) string {
-	if _, n, ok := strings.Cut(table, ":table/"); ok {
-		return n
-	}
-	return table
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/dynamoapi"
 )
 
 // ItemsTemplate is the name of the template that writes items.
@@ -214,7 +215,7 @@ func (w *write) identity() string {
 	if len(w.key) == 0 || hasReference(w.table.Value) {
 		return ""
 	}
-	id := nameOf(w.table.Value)
+	id := dynamoapi.NameOf(w.table.Value)
 	for _, name := range sortedKeys(w.key) {
 		v := w.key[name]
 		if v == nil || hasReference(v.text) {

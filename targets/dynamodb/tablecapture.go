@@ -11,6 +11,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/flamingock/flamingock-go/internal/awsclient"
 )
 
 // keptVersion is that of the documents that this package writes, and reads.
@@ -109,7 +111,7 @@ func (w *tableWork) capture(ctx context.Context, named string) (string, error) {
 // calm observes what u declares when DynamoDB is done with the table: what is on the way
 // is neither what was nor what will be.
 func (w *tableWork) calm(ctx context.Context, u *updateTable) (*observed, error) {
-	p := newPause(firstLook, longestLook)
+	p := awsclient.NewPause(firstLook, longestLook)
 	said := ""
 	for {
 		t, err := w.describe(ctx)
@@ -128,7 +130,7 @@ func (w *tableWork) calm(ctx context.Context, u *updateTable) (*observed, error)
 			w.say("%s", busy)
 			said = busy
 		}
-		if err := p.wait(ctx); err != nil {
+		if err := p.Wait(ctx); err != nil {
 			return nil, fmt.Errorf("table %s is still %s: %w", w.name, busy, err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/awsclient"
 )
 
 func (w *tableWork) create(ctx context.Context, c *createTable) error {
@@ -95,7 +96,7 @@ const lostAnswers = 4
 // each, and when an answer got lost, it looks at the table anew.
 func (w *tableWork) bringAbout(ctx context.Context, u *updateTable) error {
 	done := map[string]bool{}
-	p := newPause(firstLook, longestLook)
+	p := awsclient.NewPause(firstLook, longestLook)
 	open := false // a request got no answer, and its effect was not seen since
 	for lost := 0; ; {
 		o, err := w.observe(ctx, &u.Options, len(u.RemoveTags) > 0)
@@ -121,7 +122,7 @@ func (w *tableWork) bringAbout(ctx context.Context, u *updateTable) error {
 		}
 		next := all[i].what
 		if all[i].standing == isChanging {
-			if err := p.wait(ctx); err != nil {
+			if err := p.Wait(ctx); err != nil {
 				return err
 			}
 			continue
@@ -142,7 +143,7 @@ func (w *tableWork) bringAbout(ctx context.Context, u *updateTable) error {
 		default:
 			return unknownIf(open, w.explained(err))
 		}
-		if p.wait(ctx) != nil {
+		if p.Wait(ctx) != nil {
 			return unknownIf(open, w.explained(err))
 		}
 	}
@@ -284,7 +285,7 @@ func (w *tableWork) delete(ctx context.Context, d *deleteTable, rollback bool) e
 
 // drop asks for the deletion until the table is gone.
 func (w *tableWork) drop(ctx context.Context) error {
-	p := newPause(firstLook, longestLook)
+	p := awsclient.NewPause(firstLook, longestLook)
 	asked := false
 	for lost := 0; ; {
 		t, err := w.describe(ctx)
@@ -312,7 +313,7 @@ func (w *tableWork) drop(ctx context.Context) error {
 				return unknownIf(asked, w.explained(err))
 			}
 		}
-		if err := p.wait(ctx); err != nil {
+		if err := p.Wait(ctx); err != nil {
 			return err
 		}
 	}

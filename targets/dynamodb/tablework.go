@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/awsclient"
 )
 
 // How often a table that DynamoDB is at work on is looked at.
@@ -143,7 +144,7 @@ func (w *tableWork) readTags(ctx context.Context, table *types.TableDescription,
 
 // settled waits until DynamoDB is done with the table and its indexes.
 func (w *tableWork) settled(ctx context.Context) error {
-	p := newPause(firstLook, longestLook)
+	p := awsclient.NewPause(firstLook, longestLook)
 	said := ""
 	for missing := 0; ; {
 		t, err := w.describe(ctx)
@@ -163,7 +164,7 @@ func (w *tableWork) settled(ctx context.Context) error {
 			w.say("%s", busy)
 			said = busy
 		}
-		if err := p.wait(ctx); err != nil {
+		if err := p.Wait(ctx); err != nil {
 			return fmt.Errorf("table %s is still %s: %w", w.name, busy, err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/dynamoapi"
 	"github.com/flamingock/flamingock-go/internal/failpoint"
 )
 
@@ -87,7 +88,7 @@ func fits(writes []types.TransactWriteItem, markerTable string) error {
 		return &core.RefusedError{Reason: fmt.Sprintf("%d writes do not fit into one transaction, %d do: split the change, or set transactional: false", len(writes), room)}
 	}
 	for i := range writes {
-		if tableOf(&writes[i]) == nameOf(markerTable) {
+		if dynamoapi.TableOf(&writes[i]) == dynamoapi.NameOf(markerTable) {
 			return &core.RefusedError{Item: i + 1, Reason: "it is in the marker table"}
 		}
 	}

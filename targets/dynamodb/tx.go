@@ -5,7 +5,6 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -70,20 +69,4 @@ func (w sharedWrites) Items() any {
 		items = []types.TransactWriteItem{}
 	}
 	return items
-}
-
-// tableOf returns the name of the table that a write is about, and of its ARN too.
-func tableOf(w *types.TransactWriteItem) string {
-	var t *string
-	switch {
-	case w.Put != nil:
-		t = w.Put.TableName
-	case w.Update != nil:
-		t = w.Update.TableName
-	case w.Delete != nil:
-		t = w.Delete.TableName
-	case w.ConditionCheck != nil:
-		t = w.ConditionCheck.TableName
-	}
-	return nameOf(aws.ToString(t))
 }

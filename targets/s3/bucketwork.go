@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/awsclient"
 	"github.com/flamingock/flamingock-go/internal/awstarget"
 )
 
@@ -133,7 +134,7 @@ func (w *bucketWork) make(ctx context.Context, token string) (there bool, err er
 func (w *bucketWork) appeared(ctx context.Context, token string) (there bool, err error) {
 	patient, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	p := newPause(50*time.Millisecond, 2*time.Second)
+	p := awsclient.NewPause(50*time.Millisecond, 2*time.Second)
 	for {
 		has, err := w.token(ctx)
 		var missing *BucketError
@@ -146,7 +147,7 @@ func (w *bucketWork) appeared(ctx context.Context, token string) (there bool, er
 		case has != "":
 			return true, nil
 		}
-		if p.wait(patient) != nil {
+		if p.Wait(patient) != nil {
 			if ctx.Err() != nil {
 				return false, context.Cause(ctx)
 			}

@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/s3"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
-	"github.com/cenkalti/backoff/v5"
 
 	"github.com/flamingock/flamingock-go/internal/awsclient"
 )
@@ -44,7 +43,7 @@ type call struct {
 func (c call) do(ctx context.Context) (unanswered bool, err error) {
 	patient, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	p := newPause(50*time.Millisecond, time.Second)
+	p := awsclient.NewPause(50*time.Millisecond, time.Second)
 	for lost := 0; ; {
 		err = c.once(ctx)
 		switch {
@@ -59,7 +58,7 @@ func (c call) do(ctx context.Context) (unanswered bool, err error) {
 				return unanswered, err
 			}
 		}
-		if p.wait(patient) != nil {
+		if p.Wait(patient) != nil {
 			return unanswered, err
 		}
 	}
@@ -124,24 +123,4 @@ func status(err error) int {
 		return 0
 	}
 	return response.HTTPStatusCode()
-}
-
-// pause waits longer each time, with jitter.
-type pause struct{ b *backoff.ExponentialBackOff }
-
-func newPause(first, longest time.Duration) pause {
-	b := backoff.NewExponentialBackOff()
-	b.InitialInterval, b.MaxInterval, b.RandomizationFactor = first, longest, 0.5
-	return pause{b}
-}
-
-func (p pause) wait(ctx context.Context) error {
-	t := time.NewTimer(p.b.NextBackOff())
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -12,6 +12,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/awsclient"
 	"github.com/flamingock/flamingock-go/internal/awstarget"
 )
 
@@ -176,7 +177,7 @@ func (w *subscriptionWork) confirmed(ctx context.Context, wanted awstarget.Wante
 	if !w.payload.Create.WaitForConfirmation {
 		return nil
 	}
-	for p := awstarget.NewPause(firstLook, longestLook); ; {
+	for p := awsclient.NewPause(firstLook, longestLook); ; {
 		at, err := w.look(ctx)
 		switch {
 		case err != nil:

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/awsclient"
 	"github.com/flamingock/flamingock-go/internal/awstarget"
 )
 
@@ -140,7 +141,7 @@ func settable(attributes map[string]string) map[string]string {
 func until(ctx context.Context, late error, so func(context.Context) (bool, error)) error {
 	limited, cancel := context.WithTimeout(ctx, atWork)
 	defer cancel()
-	for p := awstarget.NewPause(firstLook, longestLook); ; {
+	for p := awsclient.NewPause(firstLook, longestLook); ; {
 		ok, err := so(ctx)
 		if err != nil || ok {
 			return err

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/awsclient"
 	"github.com/flamingock/flamingock-go/internal/awstarget"
 )
 
@@ -44,7 +45,7 @@ func (w *queueWork) make(ctx context.Context, wanted awstarget.Wanted) error {
 	}
 	limited, cancel := context.WithTimeout(ctx, atWork)
 	defer cancel()
-	p := awstarget.NewPause(firstLook, longestLook)
+	p := awsclient.NewPause(firstLook, longestLook)
 	for said := false; ; {
 		err := w.change(ctx, func(ctx context.Context) error {
 			_, err := w.c.CreateQueue(ctx, in, ours)
@@ -77,7 +78,7 @@ func (w *queueWork) make(ctx context.Context, wanted awstarget.Wanted) error {
 func (w *queueWork) seen(ctx context.Context, tags bool) (awstarget.State, error) {
 	limited, cancel := context.WithTimeout(ctx, atWork)
 	defer cancel()
-	p := awstarget.NewPause(firstLook, longestLook)
+	p := awsclient.NewPause(firstLook, longestLook)
 	for {
 		_, state, err := w.c.look(ctx, w.at, tags)
 		if err != nil || state.Exists {
@@ -170,7 +171,7 @@ func (w *queueWork) drop(ctx context.Context, url string) error {
 	}
 	limited, cancel := context.WithTimeout(ctx, atWork)
 	defer cancel()
-	p := awstarget.NewPause(firstLook, longestLook)
+	p := awsclient.NewPause(firstLook, longestLook)
 	for said := false; ; said = true {
 		_, state, err := w.c.look(ctx, w.at, false)
 		if err != nil {
