@@ -230,13 +230,20 @@ var Rules = Table{
 			Why:      "the tools of the build need the standard library only",
 		},
 		{
+			Packages: []string{"internal/testserver"},
+			ForTests: true,
+			Why:      "what makers of servers for tests have in common needs the standard library only",
+		},
+		{
 			Packages: []string{"internal/pgtest"},
+			Own:      []string{"internal/testserver"},
 			Third:    []string{"github.com/jackc/pgx/..."},
 			ForTests: true,
 			Why:      "the maker of PostgreSQL servers for tests knows the driver",
 		},
 		{
 			Packages: []string{"internal/mysqltest"},
+			Own:      []string{"internal/testserver"},
 			Third:    []string{"github.com/go-sql-driver/mysql/..."},
 			ForTests: true,
 			Why:      "the maker of MariaDB and MySQL servers for tests knows the driver",

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 
 	"github.com/go-sql-driver/mysql"
+
+	"github.com/flamingock/flamingock-go/internal/testserver"
 )
 
 // Kind is which server it is.
@@ -90,7 +92,7 @@ func mariaDB() (*programs, error) {
 	server, ok := lookPath("mariadbd")
 	install, too := lookPath("mariadb-install-db")
 	if !ok || !too {
-		return nil, &missingError{"needs MariaDB: install it (Debian: apt-get install mariadb-server-core mariadb-client-core), or set " + MariaDB.Variable() + "=mysql://…"}
+		return nil, &testserver.MissingError{How: "needs MariaDB: install it (Debian: apt-get install mariadb-server-core mariadb-client-core), or set " + MariaDB.Variable() + "=mysql://…"}
 	}
 	base := filepath.Dir(filepath.Dir(server))
 	return &programs{
@@ -104,7 +106,7 @@ func mariaDB() (*programs, error) {
 func installedMySQL() (*programs, error) {
 	server, ok := lookPath("mysqld")
 	if !ok || isMariaDB(server) {
-		return nil, &missingError{"does not apply: there is no newer MySQL here (install one, or set " + MySQL.Variable() + "=mysql://…)"}
+		return nil, &testserver.MissingError{How: "does not apply: there is no newer MySQL here (install one, or set " + MySQL.Variable() + "=mysql://…)"}
 	}
 	base := filepath.Dir(filepath.Dir(server))
 	return mysqlPrograms(server, base, filepath.Join(base, "share", "mysql")), nil

@@ -14,6 +14,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+
+	"github.com/flamingock/flamingock-go/internal/testserver"
 )
 
 // The package of MySQL 8.0.12 in Maven Central, with its sum: it is a program that
@@ -31,7 +33,7 @@ const (
 // if need be.
 func packagedMySQL() (*programs, error) {
 	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
-		return nil, &missingError{"does not apply: the package of MySQL 8.0.12 is for Linux on amd64"}
+		return nil, &testserver.MissingError{How: "does not apply: the package of MySQL 8.0.12 is for Linux on amd64"}
 	}
 	root, err := clone()
 	if err != nil {
@@ -50,7 +52,7 @@ func packagedMySQL() (*programs, error) {
 	cmd.Env = f.environment()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		if libraryMissing(string(out)) {
-			return nil, &missingError{"needs libaio and libnuma for MySQL 8.0.12: install them (Debian: apt-get install libaio1 libnuma1)"}
+			return nil, &testserver.MissingError{How: "needs libaio and libnuma for MySQL 8.0.12: install them (Debian: apt-get install libaio1 libnuma1)"}
 		}
 		return nil, fmt.Errorf("%s: %w\n%s", f.server, err, out)
 	}
@@ -85,7 +87,7 @@ func clone() (string, error) {
 func install(cache, base string) error {
 	maven, err := exec.LookPath("mvn")
 	if err != nil {
-		return &missingError{"needs MySQL 8.0.12, which Maven would fetch: install it (Debian: apt-get install maven)"}
+		return &testserver.MissingError{How: "needs MySQL 8.0.12, which Maven would fetch: install it (Debian: apt-get install maven)"}
 	}
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return err
@@ -98,7 +100,7 @@ func install(cache, base string) error {
 	cmd := exec.Command(maven, "-q", "-B", "-Dmaven.repo.local="+filepath.Join(work, "m2"), mavenCopy, "-Dartifact="+artifact, "-DoutputDirectory="+work)
 	cmd.Dir = work
 	if out, err := cmd.CombinedOutput(); err != nil { // no network, as a rule
-		return &missingError{"needs MySQL 8.0.12, which Maven could not fetch: " + tail(string(out))}
+		return &testserver.MissingError{How: "needs MySQL 8.0.12, which Maven could not fetch: " + tail(string(out))}
 	}
 	file := filepath.Join(work, jar)
 	if err := check(file); err != nil {

@@ -1,7 +1,6 @@
 package mysqltest
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -9,9 +8,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"github.com/flamingock/flamingock-go/internal/testserver"
 )
 
 // Server is one server. It is started on first use and shared by the tests of a
@@ -37,28 +37,18 @@ func (s *Server) Kind() Kind { return s.kind }
 // Stop stops the server if it was started.
 func (s *Server) Stop() {
 	if s.own != nil {
-		s.own.stop()
+		s.own.Stop()
 	}
-}
-
-// Tests are the tests of a package, after which servers are stopped.
-type Tests struct {
-	m       *testing.M
-	servers []*Server
 }
 
 // StopAfter stops the servers when the tests have run, before anybody looks for what
 // they left behind.
-func StopAfter(m *testing.M, servers ...*Server) Tests { return Tests{m, servers} }
-
-// Run runs the tests and returns the exit code.
-func (t Tests) Run() int {
-	defer func() {
-		for _, s := range t.servers {
-			s.Stop()
-		}
-	}()
-	return t.m.Run()
+func StopAfter(m *testing.M, servers ...*Server) testserver.Tests {
+	var stops []func()
+	for _, s := range servers {
+		stops = append(stops, s.Stop)
+	}
+	return testserver.StopAfter(m, stops...)
 }
 
 // Start starts the server or skips the test.
@@ -73,18 +63,8 @@ func (s *Server) Start(t testing.TB) {
 			s.admin = s.own.config()
 		}
 	})
-	switch missing := (*missingError)(nil); {
-	case errors.As(s.err, &missing):
-		t.Skip(missing.Error())
-	case s.err != nil:
-		t.Fatalf("the server %s did not start: %v", s.kind, s.err)
-	}
+	testserver.Need(t, s.kind.String(), s.err)
 }
-
-// missingError says that there is no server to be had, and how to get one.
-type missingError struct{ how string }
-
-func (e *missingError) Error() string { return e.how }
 
 // Database makes a database for the test and returns the administrator's DSN for
 // it. It is dropped when the test ends.
@@ -166,7 +146,7 @@ func (s *Server) open(t testing.TB) *sql.DB {
 func (s *Server) Kill(t testing.TB) {
 	t.Helper()
 	s.mine(t)
-	s.own.end()
+	s.own.End()
 }
 
 // Restart starts a server that was killed, on the same port, and waits until it has
@@ -174,7 +154,7 @@ func (s *Server) Kill(t testing.TB) {
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
 	s.mine(t)
-	if err := s.own.start(); err != nil {
+	if err := s.own.Start(); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -201,27 +181,4 @@ func (s *Server) name(what string) string {
 	defer s.mu.Unlock()
 	s.made++
 	return fmt.Sprintf("flamingock_%s_%d_%d", what, os.Getpid(), s.made) // a user's name has 32 characters at most
-}
-
-// answers waits until the server of a configuration takes connections.
-func answers(c *mysql.Config, ended <-chan struct{}) error {
-	connector, err := mysql.NewConnector(c)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
-	defer cancel()
-	for {
-		conn, err := connector.Connect(ctx)
-		if err == nil {
-			return conn.Close()
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-ended:
-			return fmt.Errorf("the server ended: %w", err)
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
 }

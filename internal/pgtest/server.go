@@ -2,7 +2,6 @@ package pgtest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -12,6 +11,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/flamingock/flamingock-go/internal/testserver"
 )
 
 // URIVariable names the environment variable with the URI of a server whose role
@@ -33,25 +34,13 @@ type Server struct {
 // Stop stops the server if it was started.
 func (s *Server) Stop() {
 	if s.own != nil {
-		s.own.stop()
+		s.own.Stop()
 	}
-}
-
-// Tests are the tests of a package, after which a server is stopped.
-type Tests struct {
-	m      *testing.M
-	server *Server
 }
 
 // StopAfter stops the server when the tests have run, before anybody looks for what
 // they left behind.
-func (s *Server) StopAfter(m *testing.M) Tests { return Tests{m, s} }
-
-// Run runs the tests and returns the exit code.
-func (t Tests) Run() int {
-	defer t.server.Stop()
-	return t.m.Run()
-}
+func (s *Server) StopAfter(m *testing.M) testserver.Tests { return testserver.StopAfter(m, s.Stop) }
 
 // start starts the server or skips the test.
 func (s *Server) start(t testing.TB) {
@@ -65,19 +54,7 @@ func (s *Server) start(t testing.TB) {
 			s.base = s.own.uri()
 		}
 	})
-	switch missing := (*missingError)(nil); {
-	case errors.As(s.err, &missing):
-		t.Skip(missing.Error())
-	case s.err != nil:
-		t.Fatalf("the PostgreSQL server did not start: %v", s.err)
-	}
-}
-
-// missingError says that there is no server to be had.
-type missingError struct{}
-
-func (*missingError) Error() string {
-	return "needs PostgreSQL: install it (Debian: apt-get install postgresql), or set " + URIVariable + "=postgres://…"
+	testserver.Need(t, "PostgreSQL", s.err)
 }
 
 // Database makes a database for the test and returns its URI. It is dropped when
@@ -151,7 +128,7 @@ func (s *Server) Kill(t testing.TB) {
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
 	s.mine(t)
-	if err := s.own.start(); err != nil {
+	if err := s.own.Start(); err != nil {
 		t.Fatal(err)
 	}
 }

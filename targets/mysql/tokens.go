@@ -8,24 +8,15 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/targets/sqltarget"
 )
 
-// Login is what a token is asked for: one user at one address. Region, Profile and
-// RoleARN are the target's settings, and may be empty.
-type Login struct {
-	Host                     string
-	Port                     uint16
-	User                     string
-	Region, Profile, RoleARN string
-}
+// Login is what a token is asked for: one user at one address.
+type Login = sqltarget.Login
 
 // TokenSource makes passwords that are good for a few minutes, in place of one that
-// is kept. It is asked for each new connection, by several goroutines at a time. Its
-// errors reach people as they are when they have a code of their own, such as
-// *core.ConfigError; they must not hold the token.
-type TokenSource interface {
-	Token(ctx context.Context, l Login) (core.Secret, error)
-}
+// is kept.
+type TokenSource = sqltarget.TokenSource
 
 // Option adds to the target type.
 type Option func(*targetType)
@@ -36,16 +27,16 @@ type targetType struct{ tokens TokenSource }
 // RDS and Aurora. It is an option so that who needs none gets no AWS SDK.
 func WithTokens(s TokenSource) Option { return func(t *targetType) { t.tokens = s } }
 
+func (c settings) tokens() sqltarget.TokenSettings {
+	return sqltarget.TokenSettings{IAMAuth: c.IAMAuth, Region: c.Region, Profile: c.Profile, RoleARN: c.RoleARN}
+}
+
 // checkTokens finds what is wrong with iamAuth in the configuration itself.
 func (c settings) checkTokens(id string, source TokenSource) error {
-	switch {
-	case !c.IAMAuth && (c.Region != "" || c.Profile != "" || c.RoleARN != ""):
-		return fault(id, "has region, profile or roleArn without iamAuth", "add iamAuth: true, or take them away: they only say how tokens are made")
-	case !c.IAMAuth:
-		return nil
-	case source == nil:
-		return fault(id, "iamAuth is not possible: this binary has no source of tokens", "use the flamingock binary, or compile one in: mysql.Type(mysql.WithTokens(rdsauth.New()))")
-	case c.Password != "":
+	if err := c.tokens().Check(id, source, "mysql.Type(mysql.WithTokens(rdsauth.New()))"); err != nil {
+		return err
+	}
+	if c.IAMAuth && c.Password != "" {
 		return twoPasswords(id)
 	}
 	return nil
@@ -75,35 +66,16 @@ func (c settings) useTokens(ctx context.Context, id string, s core.Settings, con
 		return fault(id, "the port is no number", "leave it out for 3306")
 	}
 	l.Port = uint16(number)
-	for _, v := range []struct {
-		from string
-		to   *string
-	}{{c.Region, &l.Region}, {c.Profile, &l.Profile}, {c.RoleARN, &l.RoleARN}} {
-		if *v.to, err = core.Expand(ctx, s.Resolver(), v.from); err != nil {
-			return err
-		}
+	if err := c.tokens().Complete(ctx, s.Resolver(), &l); err != nil {
+		return err
 	}
 	config.AllowCleartextPasswords = true
 	return config.Apply(mysql.BeforeConnect(func(ctx context.Context, c *mysql.Config) error {
-		token, err := source.Token(ctx, l)
-		if err != nil {
-			return &tokenError{id, err}
-		}
-		c.Passwd = token.Reveal()
-		return nil
+		var err error
+		c.Passwd, err = sqltarget.Password(ctx, system(id), source, l)
+		return err
 	}))
 }
-
-// tokenError is a token that could not be made. No connection was tried.
-type tokenError struct {
-	id  string
-	err error
-}
-
-func (e *tokenError) Error() string {
-	return system(e.id) + ": no token for the login: " + e.err.Error()
-}
-func (e *tokenError) Unwrap() error { return e.err }
 
 // refusedToken says what to do about a token that the server does not accept.
 func refusedToken(id, user string, err error) error {

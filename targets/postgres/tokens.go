@@ -9,24 +9,15 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/targets/sqltarget"
 )
 
-// Login is what a token is asked for: one user at one address. Region, Profile and
-// RoleARN are the target's settings, and may be empty.
-type Login struct {
-	Host                     string
-	Port                     uint16
-	User                     string
-	Region, Profile, RoleARN string
-}
+// Login is what a token is asked for: one user at one address.
+type Login = sqltarget.Login
 
 // TokenSource makes passwords that are good for a few minutes, in place of one that
-// is kept. It is asked for each new connection, by several goroutines at a time. Its
-// errors reach people as they are when they have a code of their own, such as
-// *core.ConfigError; they must not hold the token.
-type TokenSource interface {
-	Token(ctx context.Context, l Login) (core.Secret, error)
-}
+// is kept.
+type TokenSource = sqltarget.TokenSource
 
 // Option adds to the target type.
 type Option func(*targetType)
@@ -37,19 +28,16 @@ type targetType struct{ tokens TokenSource }
 // Amazon RDS and Aurora. It is an option so that who needs none gets no AWS SDK.
 func WithTokens(s TokenSource) Option { return func(t *targetType) { t.tokens = s } }
 
+func (c settings) tokens() sqltarget.TokenSettings {
+	return sqltarget.TokenSettings{IAMAuth: c.IAMAuth, Region: c.Region, Profile: c.Profile, RoleARN: c.RoleARN}
+}
+
 // checkTokens finds what is wrong with iamAuth in the configuration itself.
 func (c settings) checkTokens(id string, source TokenSource) error {
-	fault := func(reason, next string) error {
-		return &core.ConfigError{Key: "targetSystems." + id, Reason: reason, Next: next}
+	if err := c.tokens().Check(id, source, "postgres.Type(postgres.WithTokens(rdsauth.New()))"); err != nil {
+		return err
 	}
-	switch {
-	case !c.IAMAuth && (c.Region != "" || c.Profile != "" || c.RoleARN != ""):
-		return fault("has region, profile or roleArn without iamAuth", "add iamAuth: true, or take them away: they only say how tokens are made")
-	case !c.IAMAuth:
-		return nil
-	case source == nil:
-		return fault("iamAuth is not possible: this binary has no source of tokens", "use the flamingock binary, or compile one in: postgres.Type(postgres.WithTokens(rdsauth.New()))")
-	case c.Password != "":
+	if c.IAMAuth && c.Password != "" {
 		return twoPasswords(id)
 	}
 	return nil
@@ -81,15 +69,8 @@ func (c settings) login(ctx context.Context, id string, s core.Settings, config 
 	if !encrypted {
 		return fault("iamAuth needs TLS: a token is a password", "set sslmode=verify-full, and sslrootcert to the certificates of Amazon RDS (or at the least sslmode=require)")
 	}
-	for _, v := range []struct {
-		from string
-		to   *string
-	}{{c.Region, &l.Region}, {c.Profile, &l.Profile}, {c.RoleARN, &l.RoleARN}} {
-		value, err := core.Expand(ctx, s.Resolver(), v.from)
-		if err != nil {
-			return Login{}, err
-		}
-		*v.to = value
+	if err := c.tokens().Complete(ctx, s.Resolver(), &l); err != nil {
+		return Login{}, err
 	}
 	return l, nil
 }
@@ -98,25 +79,11 @@ func (c settings) login(ctx context.Context, id string, s core.Settings, config 
 // connection is made with.
 func beforeConnect(id string, source TokenSource, l Login) func(context.Context, *pgx.ConnConfig) error {
 	return func(ctx context.Context, c *pgx.ConnConfig) error {
-		token, err := source.Token(ctx, l)
-		if err != nil {
-			return &tokenError{id, err}
-		}
-		c.Password = token.Reveal()
-		return nil
+		var err error
+		c.Password, err = sqltarget.Password(ctx, system(id), source, l)
+		return err
 	}
 }
-
-// tokenError is a token that could not be made. No connection was tried.
-type tokenError struct {
-	id  string
-	err error
-}
-
-func (e *tokenError) Error() string {
-	return system(e.id) + ": no token for the login: " + e.err.Error()
-}
-func (e *tokenError) Unwrap() error { return e.err }
 
 // refusedToken says what to do about a token that the server does not accept. It
 // leaves the driver's error behind, which holds on to the configuration with the token.

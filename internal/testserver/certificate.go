@@ -1,4 +1,4 @@
-package mysqltest
+package testserver
 
 import (
 	"crypto/rand"
@@ -12,15 +12,16 @@ import (
 	"time"
 )
 
-// writeCertificate makes a certificate for localhost that is signed with its own
-// key. The key is RSA, in the form that the TLS library of MySQL 8.0.12 reads.
-func writeCertificate(certFile, keyFile string) error {
+// WriteCertificate makes a certificate for localhost and 127.0.0.1 that is signed with
+// its own key, good for a day. The key is RSA, in the form that the TLS library of
+// MySQL 8.0.12 reads as well.
+func WriteCertificate(certFile, keyFile string) error {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		return err
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "mysqltest"}, DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "testserver"}, DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment | x509.KeyUsageCertSign,
 	}
