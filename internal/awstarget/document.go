@@ -129,7 +129,8 @@ func (d *Document) JSON() string {
 	return d.json
 }
 
-func (d *Document) resolved(ctx context.Context, r Resolve) (*Document, error) {
+// Expand implements Value.
+func (d *Document) Expand(ctx context.Context, r Resolve) (any, error) {
 	v, err := d.plain(ctx, r)
 	if err != nil {
 		return nil, err

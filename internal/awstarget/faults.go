@@ -70,7 +70,13 @@ func First(places ...core.Position) core.Position {
 // Resolve replaces the references of a text.
 type Resolve func(ctx context.Context, text string) (string, error)
 
-// Expanded returns a copy of a payload's struct whose texts and documents have their
+// Value is part of a payload that is more than a text, by pointer: it makes the copy of
+// itself in which references are resolved, or are left for later.
+type Value interface {
+	Expand(ctx context.Context, r Resolve) (any, error)
+}
+
+// Expanded returns a copy of a payload's struct whose texts and Values have their
 // references resolved.
 func Expanded[T any](ctx context.Context, r Resolve, in *T) (*T, error) {
 	out := new(T)
@@ -79,25 +85,24 @@ func Expanded[T any](ctx context.Context, r Resolve, in *T) (*T, error) {
 }
 
 func expand(ctx context.Context, r Resolve, in, out reflect.Value) error {
+	if in.Kind() == reflect.Pointer && in.IsNil() {
+		return nil
+	}
 	switch v := in.Interface().(type) {
 	case core.Text:
 		value, err := r(ctx, v.Value)
 		v.Value = value
 		out.Set(reflect.ValueOf(v))
 		return err
-	case *Document:
-		if v == nil {
-			return nil
+	case Value:
+		full, err := v.Expand(ctx, r)
+		if err == nil {
+			out.Set(reflect.ValueOf(full))
 		}
-		d, err := v.resolved(ctx, r)
-		out.Set(reflect.ValueOf(d))
 		return err
 	}
 	switch in.Kind() {
 	case reflect.Pointer:
-		if in.IsNil() {
-			return nil
-		}
 		out.Set(reflect.New(in.Type().Elem()))
 		return expand(ctx, r, in.Elem(), out.Elem())
 	case reflect.Struct:

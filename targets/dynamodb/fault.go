@@ -9,10 +9,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/smithy-go"
 
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/internal/awsclient"
+	"github.com/flamingock/flamingock-go/internal/awstarget"
 )
 
 // notCommitted says what became of a change's transaction. Its items are the fence,
@@ -79,7 +79,7 @@ func (t *Target) refused(err error) error {
 		return nil
 	case errors.As(err, &missing):
 		return &core.RefusedError{Reason: "a table does not exist", Err: t.explain(err)}
-	case code(err) == "ValidationException":
+	case awstarget.CodeOf(err) == "ValidationException":
 		return &core.RefusedError{Reason: "DynamoDB does not take it", Err: t.explain(err)}
 	}
 	return t.explain(err)
@@ -98,7 +98,7 @@ func (t *Target) markerFault(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
-	if ctx.Err() != nil && !answered(err) {
+	if ctx.Err() != nil && !awstarget.Answered(err) {
 		return fmt.Errorf("%s: %w: %w", t.system(), context.Cause(ctx), err)
 	}
 	if found := t.checkMarkers(ctx, err); found != nil {
@@ -113,7 +113,7 @@ func (t *Target) markerFault(ctx context.Context, err error) error {
 // checkMarkers looks at the marker table after an error that it may be the reason of.
 func (t *Target) checkMarkers(ctx context.Context, err error) error {
 	var missing *types.ResourceNotFoundException
-	if !errors.As(err, &missing) && code(err) != "ValidationException" {
+	if !errors.As(err, &missing) && awstarget.CodeOf(err) != "ValidationException" {
 		return nil
 	}
 	client, table, err := t.markers(ctx)
@@ -125,14 +125,6 @@ func (t *Target) checkMarkers(ctx context.Context, err error) error {
 		return found
 	}
 	return nil
-}
-
-func code(err error) string {
-	var api smithy.APIError
-	if errors.As(err, &api) {
-		return api.ErrorCode()
-	}
-	return ""
 }
 
 // createMarkerTable says how.
@@ -171,7 +163,7 @@ func (t *Target) pingMarkers(ctx context.Context, client *sdk.Client, table stri
 	case errors.As(err, &missing):
 		fault.Reason = "table " + table + " does not exist"
 		return fault
-	case code(err) == "ValidationException":
+	case awstarget.CodeOf(err) == "ValidationException":
 		fault.Reason, fault.Err = "table "+table+" cannot be used", t.explain(err)
 		return fault
 	case err != nil:

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/awstarget"
 )
 
 // The marker table has the keys of an audit store's and none of its items: no
@@ -46,13 +47,13 @@ func (t *Target) RaiseFence(ctx context.Context, f core.Fence) error {
 		return err
 	}
 	// Raising it once more to the same height changes nothing: it may be sent again.
-	_, err = call{resend: true, send: func(ctx context.Context) error {
+	_, err = awstarget.Call{Later: collided, Resend: true, Send: func(ctx context.Context) error {
 		_, err := client.UpdateItem(ctx, &sdk.UpdateItemInput{
 			TableName: u.TableName, Key: u.Key, UpdateExpression: u.UpdateExpression, ConditionExpression: u.ConditionExpression,
 			ExpressionAttributeNames: u.ExpressionAttributeNames, ExpressionAttributeValues: u.ExpressionAttributeValues,
 		}, ours)
 		return err
-	}}.do(ctx)
+	}}.Do(ctx)
 	var refused *types.ConditionalCheckFailedException
 	if errors.As(err, &refused) {
 		return core.ErrLeaseLost

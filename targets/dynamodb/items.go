@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/awstarget"
 	"github.com/flamingock/flamingock-go/internal/dynamoapi"
 )
 
@@ -93,7 +94,7 @@ func writeOf(op *operation) (w write, how int) {
 	w.op = op
 	if p := op.Put; p != nil {
 		w.kind, w.table, w.guard, how = "put", p.Table, p.Guard, how+1
-		w.at = first(p.Table.Start, placeOf(p.Item))
+		w.at = awstarget.First(p.Table.Start, placeOf(p.Item))
 	}
 	if u := op.Update; u != nil {
 		w.kind, w.table, w.key, w.guard, how = "update", u.Table, u.Key, u.Guard, how+1
@@ -108,19 +109,9 @@ func writeOf(op *operation) (w write, how int) {
 		w.kind, w.at, how = "partiql", s.Statement.Start, how+1
 	}
 	if w.at.Line == 0 {
-		w.at = first(w.table.Start, placeOf(w.key))
+		w.at = awstarget.First(w.table.Start, placeOf(w.key))
 	}
 	return w, how
-}
-
-// first is the first place that is known.
-func first(places ...core.Position) core.Position {
-	for _, p := range places {
-		if p.Line > 0 {
-			return p
-		}
-	}
-	return core.Position{}
 }
 
 func compileItems(p core.Payload) (core.Step, error) {
@@ -132,15 +123,15 @@ func compileItems(p core.Payload) (core.Step, error) {
 	if err := p.Decode(&operations); err != nil {
 		return core.Step{}, err
 	}
-	f := &faults{payload: p}
+	f := &awstarget.Faults{Payload: p}
 	b := &batch{inSequence: c.InSequence}
 	if len(operations) == 0 {
-		f.at(core.Position{}, "the list of writes is empty: give put, update, delete, check or partiql")
+		f.At(core.Position{}, "the list of writes is empty: give put, update, delete, check or partiql")
 	}
 	for i := range operations {
 		w, how := writeOf(&operations[i])
 		if how != 1 {
-			f.at(w.at, "write %d must be one of put, update, delete, check and partiql", i+1)
+			f.At(w.at, "write %d must be one of put, update, delete, check and partiql", i+1)
 			continue
 		}
 		w.check(f)
@@ -148,7 +139,7 @@ func compileItems(p core.Payload) (core.Step, error) {
 	}
 	b.check(f)
 	step := core.Step{Name: ItemsTemplate, Do: b.run, NotTransactional: b.notTransactional()}
-	return step, f.err()
+	return step, f.Err()
 }
 
 // batch are the writes of one payload.
@@ -177,16 +168,16 @@ func (b *batch) notTransactional() string {
 }
 
 // check finds what is wrong with the writes together.
-func (b *batch) check(f *faults) {
+func (b *batch) check(f *awstarget.Faults) {
 	if b.inSequence {
 		return
 	}
 	n, statements := len(b.writes), b.statements()
 	if statements > 0 && statements < n {
-		f.at(b.writes[0].at, "PartiQL statements and other writes cannot be in one request: put them into steps of their own, or set configuration.inSequence: true, which sends all one by one")
+		f.At(b.writes[0].at, "PartiQL statements and other writes cannot be in one request: put them into steps of their own, or set configuration.inSequence: true, which sends all one by one")
 	}
 	if n > maxWrites {
-		f.at(b.writes[maxWrites].at, "%d writes do not fit into one transaction, %d do beside Flamingock's own: split the change, or set configuration.inSequence: true, which sends them one by one, so that a failure leaves those before it", n, maxWrites)
+		f.At(b.writes[maxWrites].at, "%d writes do not fit into one transaction, %d do beside Flamingock's own: split the change, or set configuration.inSequence: true, which sends them one by one, so that a failure leaves those before it", n, maxWrites)
 	}
 	seen := map[string]int{}
 	for i := range b.writes {
@@ -196,7 +187,7 @@ func (b *batch) check(f *faults) {
 			continue
 		}
 		if at, twice := seen[id]; twice {
-			f.at(w.at, "write %d is about the same item as write %d, which DynamoDB does not take in one transaction: make one of them, or put it into a change of its own", i+1, at)
+			f.At(w.at, "write %d is about the same item as write %d, which DynamoDB does not take in one transaction: make one of them, or put it into a change of its own", i+1, at)
 		} else {
 			seen[id] = i + 1
 		}
@@ -212,13 +203,13 @@ const (
 
 // identity names the item that a write is about; "" when nobody can know yet.
 func (w *write) identity() string {
-	if len(w.key) == 0 || hasReference(w.table.Value) {
+	if len(w.key) == 0 || awstarget.HasReference(w.table.Value) {
 		return ""
 	}
 	id := dynamoapi.NameOf(w.table.Value)
 	for _, name := range sortedKeys(w.key) {
 		v := w.key[name]
-		if v == nil || hasReference(v.text) {
+		if v == nil || awstarget.HasReference(v.text) {
 			return ""
 		}
 		id += fmt.Sprintf("\x00%s\x00%d\x00%s", name, v.kind, v.text)

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/awstarget"
 )
 
 // lostAnswer lets the first request of an operation through and loses its answer.
@@ -136,7 +137,7 @@ func TestItemsThatGetNoAnswer(t *testing.T) {
 		})
 	}
 	answers(500, `{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError","message":"x"}`)
-	if err := directly(t, target, c.Apply); !core.IsUnknown(err) || core.CodeOf(err) != core.CodeUnavailable || w.count("TransactWriteItems") != unansweredAttempts {
+	if err := directly(t, target, c.Apply); !core.IsUnknown(err) || core.CodeOf(err) != core.CodeUnavailable || w.count("TransactWriteItems") != awstarget.UnansweredAttempts {
 		t.Errorf("%d requests, %v", w.count("TransactWriteItems"), err)
 	}
 	answers(400, `{"__type":"com.amazon.coral.service#AccessDeniedException","Message":"User: u is not authorized to perform: dynamodb:PutItem on resource: arn:aws:dynamodb:us-east-1:123456789012:table/t because no"}`)

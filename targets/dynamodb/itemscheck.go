@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/awstarget"
 )
 
 var (
@@ -29,7 +30,7 @@ func isTableARN(text string) bool {
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // check finds what is wrong with one write by itself.
-func (w *write) check(f *faults) {
+func (w *write) check(f *awstarget.Faults) {
 	if w.kind == "partiql" {
 		w.op.PartiQL.check(f)
 		return
@@ -39,9 +40,9 @@ func (w *write) check(f *faults) {
 		item := w.op.Put.Item
 		switch size := itemSize(item); {
 		case len(item) == 0:
-			f.at(w.at, "put needs item, with its key at least")
+			f.At(w.at, "put needs item, with its key at least")
 		case size > maxItemSize:
-			f.at(w.at, "the item is %d bytes large, and DynamoDB takes 400 KB", size)
+			f.At(w.at, "the item is %d bytes large, and DynamoDB takes 400 KB", size)
 		}
 	} else {
 		w.checkKey(f)
@@ -51,47 +52,45 @@ func (w *write) check(f *faults) {
 		w.op.Update.check(f, w.at)
 		expressions = append(expressions, w.op.Update.Expression)
 	}
-	if w.kind == "check" && blank(w.guard.Condition) {
-		f.at(w.at, "check needs a condition")
+	if w.kind == "check" && awstarget.Blank(w.guard.Condition) {
+		f.At(w.at, "check needs a condition")
 	}
 	w.guard.check(f, expressions)
 }
 
-func blank(t core.Text) bool { return strings.TrimSpace(t.Value) == "" }
-
-func checkTable(f *faults, table core.Text, at core.Position) {
+func checkTable(f *awstarget.Faults, table core.Text, at core.Position) {
 	switch name := table.Value; {
-	case blank(table):
-		f.at(first(table.Start, at), "table is missing")
-	case !hasReference(name) && !isName(name) && !isTableARN(name):
-		f.at(table.Start, "table must be a name of 3 to 255 letters, digits, _ . -, or the ARN of a table")
+	case awstarget.Blank(table):
+		f.At(awstarget.First(table.Start, at), "table is missing")
+	case !awstarget.HasReference(name) && !isName(name) && !isTableARN(name):
+		f.At(table.Start, "table must be a name of 3 to 255 letters, digits, _ . -, or the ARN of a table")
 	}
 }
 
-func (w *write) checkKey(f *faults) {
+func (w *write) checkKey(f *awstarget.Faults) {
 	if len(w.key) == 0 || len(w.key) > 2 {
-		f.at(w.at, "%s needs key, with the table's one or two key attributes", w.kind)
+		f.At(w.at, "%s needs key, with the table's one or two key attributes", w.kind)
 		return
 	}
 	for _, name := range sortedKeys(w.key) {
 		switch v := w.key[name]; {
 		case v == nil || v.kind != isText && v.kind != isNumber && v.kind != isBinary:
-			f.at(first(v.place(), w.at), "key.%s must be text, a number or binary", name)
+			f.At(awstarget.First(v.place(), w.at), "key.%s must be text, a number or binary", name)
 		case v.text == "":
-			f.at(first(v.place(), w.at), "key.%s is empty, which DynamoDB does not take in a key", name)
+			f.At(awstarget.First(v.place(), w.at), "key.%s is empty, which DynamoDB does not take in a key", name)
 		case v.size() > maxKeySize:
-			f.at(first(v.place(), w.at), "key.%s is %d bytes long, and DynamoDB takes %d in a key", name, v.size(), maxKeySize)
+			f.At(awstarget.First(v.place(), w.at), "key.%s is %d bytes long, and DynamoDB takes %d in a key", name, v.size(), maxKeySize)
 		}
 	}
 }
 
-func (u *update) check(f *faults, at core.Position) {
+func (u *update) check(f *awstarget.Faults, at core.Position) {
 	whole := len(u.Set) > 0 || len(u.Remove) > 0
 	switch {
-	case blank(u.Expression) && !whole:
-		f.at(at, "update needs an expression, or set and remove")
-	case !blank(u.Expression) && whole:
-		f.at(u.Expression.Start, "update takes an expression, or set and remove, and not both")
+	case awstarget.Blank(u.Expression) && !whole:
+		f.At(at, "update needs an expression, or set and remove")
+	case !awstarget.Blank(u.Expression) && whole:
+		f.At(u.Expression.Start, "update takes an expression, or set and remove, and not both")
 	}
 	seen := map[string]bool{}
 	for name := range u.Set {
@@ -99,20 +98,20 @@ func (u *update) check(f *faults, at core.Position) {
 	}
 	for _, name := range u.Remove {
 		if seen[name.Value] {
-			f.at(name.Start, "attribute %s is named twice", name.Value)
+			f.At(name.Start, "attribute %s is named twice", name.Value)
 		}
 		seen[name.Value] = true
 	}
 	for name := range seen {
 		if _, ok := u.Key[name]; ok {
-			f.at(at, "%s is in the key, which no update can change", name)
+			f.At(at, "%s is in the key, which no update can change", name)
 		}
 	}
 }
 
 // check compares the placeholders of the expressions with what is given for them:
 // DynamoDB takes neither too few nor too many.
-func (g guard) check(f *faults, expressions []core.Text) {
+func (g guard) check(f *awstarget.Faults, expressions []core.Text) {
 	used := map[string]bool{}
 	for _, e := range expressions {
 		for _, m := range placeholder.FindAllStringIndex(e.Value, -1) {
@@ -124,18 +123,18 @@ func (g guard) check(f *faults, expressions []core.Text) {
 			if !g.has(p) {
 				key := map[byte]string{'#': "names", ':': "values"}[p[0]]
 				line, column := lineColumn(e.Value, m[0])
-				f.at(e.At(line, column), "%s is not among the %s", p, key)
+				f.At(e.At(line, column), "%s is not among the %s", p, key)
 			}
 		}
 	}
 	for _, name := range sortedKeys(g.Names) {
 		if !used[prefixed("#", name)] {
-			f.at(g.Names[name].Start, "names.%s is not used; mind that a # after a space begins a comment in YAML: put expressions into quotes, or on lines of their own after |", name)
+			f.At(g.Names[name].Start, "names.%s is not used; mind that a # after a space begins a comment in YAML: put expressions into quotes, or on lines of their own after |", name)
 		}
 	}
 	for _, name := range sortedKeys(g.Values) {
 		if !used[prefixed(":", name)] {
-			f.at(g.Values[name].place(), "values.%s is not used", name)
+			f.At(g.Values[name].place(), "values.%s is not used", name)
 		}
 	}
 }
@@ -167,23 +166,23 @@ func lineColumn(text string, offset int) (line, column int) {
 
 var quoted = regexp.MustCompile(`'(?:[^']|'')*'|"(?:[^"]|"")*"`)
 
-func (s *statement) check(f *faults) {
+func (s *statement) check(f *awstarget.Faults) {
 	word, _, _ := strings.Cut(strings.TrimSpace(s.Statement.Value), " ")
 	word, _, _ = strings.Cut(word, "\n")
 	switch strings.ToUpper(word) {
 	case "":
-		f.at(s.Statement.Start, "partiql needs a statement")
+		f.At(s.Statement.Start, "partiql needs a statement")
 		return
 	case "INSERT", "UPDATE", "DELETE":
 	case "SELECT":
-		f.at(s.Statement.Start, "SELECT changes nothing, and a change has no use for what it reads")
+		f.At(s.Statement.Start, "SELECT changes nothing, and a change has no use for what it reads")
 	default:
-		f.at(s.Statement.Start, "the statement must begin with INSERT, UPDATE or DELETE")
+		f.At(s.Statement.Start, "the statement must begin with INSERT, UPDATE or DELETE")
 	}
 	if marks := strings.Count(quoted.ReplaceAllString(s.Statement.Value, ""), "?"); marks != len(s.Parameters) {
-		f.at(s.Statement.Start, "the statement has %d question marks, and there are %d parameters", marks, len(s.Parameters))
+		f.At(s.Statement.Start, "the statement has %d question marks, and there are %d parameters", marks, len(s.Parameters))
 	}
 	if n := len(s.Statement.Value); n > 8192 {
-		f.at(s.Statement.Start, "the statement is %d characters long, and DynamoDB takes 8192", n)
+		f.At(s.Statement.Start, "the statement is %d characters long, and DynamoDB takes 8192", n)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/awstarget"
 )
 
 // WriteError says which write of a change failed.
@@ -90,7 +91,7 @@ func (b *batch) together(ctx context.Context, s *core.Session, c *Client, from, 
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	unanswered, err := call{resend: true, commits: true, send: send}.do(ctx)
+	unanswered, err := awstarget.Call{Later: collided, Resend: true, Commits: true, Send: send}.Do(ctx)
 	if err == nil {
 		return nil
 	}
@@ -140,7 +141,7 @@ func (b *batch) request(ctx context.Context, s *core.Session, c *sdk.Client, tok
 	return func(ctx context.Context) error { _, err := c.TransactWriteItems(ctx, in, ours); return err }, nil
 }
 
-func (s *statement) parameterized(ctx context.Context, r resolve) (out types.ParameterizedStatement, err error) {
+func (s *statement) parameterized(ctx context.Context, r awstarget.Resolve) (out types.ParameterizedStatement, err error) {
 	text, err := r(ctx, s.Statement.Value)
 	if err != nil {
 		return out, err
@@ -157,8 +158,8 @@ func (s *statement) parameterized(ctx context.Context, r resolve) (out types.Par
 }
 
 // item makes DynamoDB's form of a write, with references resolved.
-func (w *write) item(ctx context.Context, r resolve) (item types.TransactWriteItem, err error) {
-	op, err := expanded(ctx, r, w.op)
+func (w *write) item(ctx context.Context, r awstarget.Resolve) (item types.TransactWriteItem, err error) {
+	op, err := awstarget.Expanded(ctx, r, w.op)
 	if err != nil {
 		return item, err
 	}
@@ -196,8 +197,8 @@ type encoded struct {
 	values    map[string]types.AttributeValue
 }
 
-func (g guard) encode(ctx context.Context, r resolve) (e encoded, err error) {
-	if !blank(g.Condition) {
+func (g guard) encode(ctx context.Context, r awstarget.Resolve) (e encoded, err error) {
+	if !awstarget.Blank(g.Condition) {
 		e.condition = aws.String(g.Condition.Value)
 	}
 	for name, t := range g.Names {
@@ -228,8 +229,8 @@ func (e *encoded) value(placeholder string, a types.AttributeValue) {
 }
 
 // encode returns the update expression, and adds what set and remove need.
-func (u *update) encode(ctx context.Context, r resolve, e *encoded) (string, error) {
-	if !blank(u.Expression) {
+func (u *update) encode(ctx context.Context, r awstarget.Resolve, e *encoded) (string, error) {
+	if !awstarget.Blank(u.Expression) {
 		return u.Expression.Value, nil
 	}
 	var set, remove []string

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/awstarget"
 )
 
 func markerItem(m core.Marker) map[string]types.AttributeValue {
@@ -36,10 +37,10 @@ func (t *Target) PutMarker(ctx context.Context, m core.Marker) error {
 	if err != nil {
 		return err
 	}
-	_, err = call{resend: true, send: func(ctx context.Context) error {
+	_, err = awstarget.Call{Later: collided, Resend: true, Send: func(ctx context.Context) error {
 		_, err := client.PutItem(ctx, &sdk.PutItemInput{TableName: &table, Item: markerItem(m)}, ours)
 		return err
-	}}.do(ctx)
+	}}.Do(ctx)
 	return t.markerFault(ctx, err)
 }
 
@@ -54,10 +55,10 @@ func (t *Target) DeleteMarkers(ctx context.Context, ms []core.Marker) error {
 		return err
 	}
 	for _, m := range ms {
-		if _, err := (call{resend: true, send: func(ctx context.Context) error {
+		if _, err := (awstarget.Call{Later: collided, Resend: true, Send: func(ctx context.Context) error {
 			_, err := client.DeleteItem(ctx, &sdk.DeleteItemInput{TableName: &table, Key: markerItem(m)}, ours)
 			return err
-		}}).do(ctx); err != nil {
+		}}).Do(ctx); err != nil {
 			return t.markerFault(ctx, err)
 		}
 	}

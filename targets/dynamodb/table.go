@@ -5,6 +5,7 @@ import (
 	"reflect"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/awstarget"
 )
 
 // TableTemplate is the name of the template for tables.
@@ -152,17 +153,13 @@ func (p *tablePayload) operation() string {
 }
 
 func decodeTable(p core.Payload) (*tablePayload, error) {
-	var c struct{}
-	if err := p.Configuration(&c); err != nil {
-		return nil, err
-	}
 	t := new(tablePayload)
-	if err := p.Decode(t); err != nil {
+	if err := awstarget.Decode(p, t); err != nil {
 		return nil, err
 	}
-	f := &faults{payload: p}
+	f := &awstarget.Faults{Payload: p}
 	t.check(f)
-	return t, f.err()
+	return t, f.Err()
 }
 
 func compileTable(p core.Payload) (core.Step, error) {
@@ -201,8 +198,8 @@ func compileTable(p core.Payload) (core.Step, error) {
 }
 
 func (o *tableOptions) none() bool {
-	return blank(o.Billing) && o.Capacity == nil && blank(o.Stream) && blank(o.TTL) && len(o.Tags) == 0 && o.DeletionProtection == nil &&
-		o.PointInTimeRecovery == nil && blank(o.Encryption) && blank(o.TableClass)
+	return awstarget.Blank(o.Billing) && o.Capacity == nil && awstarget.Blank(o.Stream) && awstarget.Blank(o.TTL) && len(o.Tags) == 0 && o.DeletionProtection == nil &&
+		o.PointInTimeRecovery == nil && awstarget.Blank(o.Encryption) && awstarget.Blank(o.TableClass)
 }
 
 func (u *updateTable) none() bool {

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/flamingock/flamingock-go/internal/awsclient"
+	"github.com/flamingock/flamingock-go/internal/awstarget"
 )
 
 // keptVersion is that of the documents that this package writes, and reads.
@@ -145,25 +146,25 @@ func isEncrypting(t *types.TableDescription) bool {
 // observed, of what u changes.
 func (k *kept) before(o *observed, u *updateTable) *keptState {
 	s, t := new(keptState), o.table
-	if !blank(u.Options.Billing) || u.Options.Capacity != nil {
+	if !awstarget.Blank(u.Options.Billing) || u.Options.Capacity != nil {
 		s.billing(t)
 		if s.Billing == provisioned && u.Options.Billing.Value == onDemand {
 			s.indexCapacity(t)
 		}
 	}
-	if !blank(u.Options.Stream) {
+	if !awstarget.Blank(u.Options.Stream) {
 		s.Stream = streamIn(t)
 	}
-	if !blank(u.Options.Encryption) {
+	if !awstarget.Blank(u.Options.Encryption) {
 		s.Encryption = encryptionIn(t)
 	}
-	if !blank(u.Options.TableClass) {
+	if !awstarget.Blank(u.Options.TableClass) {
 		s.TableClass = classIn(t)
 	}
 	if u.Options.DeletionProtection != nil {
 		s.DeletionProtection = aws.Bool(aws.ToBool(t.DeletionProtectionEnabled))
 	}
-	if !blank(u.Options.TTL) {
+	if !awstarget.Blank(u.Options.TTL) {
 		s.TTL = ttlIn(o.ttl)
 	}
 	if u.Options.PointInTimeRecovery != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/internal/awsclient"
+	"github.com/flamingock/flamingock-go/internal/awstarget"
 )
 
 func (w *tableWork) create(ctx context.Context, c *createTable) error {
@@ -78,7 +79,7 @@ func (w *tableWork) explained(err error) error {
 	if errors.As(err, &unknown) {
 		return core.Unknown(w.fault(unknown.Err))
 	}
-	if code(err) == "ValidationException" {
+	if awstarget.CodeOf(err) == "ValidationException" {
 		if w.restoring {
 			return &TableError{Table: w.name, Reason: "is not wholly put back, DynamoDB refuses it: " + w.c.target.explain(err).Error(), Next: byHand}
 		}

@@ -5,11 +5,12 @@ import (
 	"strings"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/awstarget"
 )
 
 // check finds what is wrong with a payload. What holds references is checked once
 // more when they are resolved.
-func (p *tablePayload) check(f *faults) {
+func (p *tablePayload) check(f *awstarget.Faults) {
 	n := 0
 	for _, there := range []bool{p.Create != nil, p.Update != nil, p.Delete != nil} {
 		if there {
@@ -17,7 +18,7 @@ func (p *tablePayload) check(f *faults) {
 		}
 	}
 	if n != 1 {
-		f.at(p.table().Start, "this must be one of create, update and delete")
+		f.At(p.table().Start, "this must be one of create, update and delete")
 		return
 	}
 	checkTable(f, p.table(), core.Position{})
@@ -30,7 +31,7 @@ func (p *tablePayload) check(f *faults) {
 	}
 }
 
-func (c *createTable) check(f *faults, at core.Position) {
+func (c *createTable) check(f *awstarget.Faults, at core.Position) {
 	used := map[string]bool{}
 	c.Keys.check(f, at, "keys", c.Attributes, used)
 	names := map[string]bool{}
@@ -39,164 +40,159 @@ func (c *createTable) check(f *faults, at core.Position) {
 	}
 	for _, l := range c.LocalIndexes {
 		checkIndexName(f, l.Name, at, names)
-		place := first(l.Name.Start, at)
+		place := awstarget.First(l.Name.Start, at)
 		switch {
-		case blank(l.Sort):
-			f.at(place, "the local index needs sort, its sort key")
+		case awstarget.Blank(l.Sort):
+			f.At(place, "the local index needs sort, its sort key")
 		case l.Sort.Value == c.Keys.Sort.Value:
-			f.at(l.Sort.Start, "this is the table's own sort key")
+			f.At(l.Sort.Start, "this is the table's own sort key")
 		default:
 			needAttribute(f, l.Sort, c.Attributes, used)
 		}
 		checkProjection(f, l.Projection, l.Include)
 	}
-	if len(c.LocalIndexes) > 0 && blank(c.Keys.Sort) {
-		f.at(first(c.LocalIndexes[0].Name.Start, at), "a table without a sort key can have no local index")
+	if len(c.LocalIndexes) > 0 && awstarget.Blank(c.Keys.Sort) {
+		f.At(awstarget.First(c.LocalIndexes[0].Name.Start, at), "a table without a sort key can have no local index")
 	}
 	if len(c.LocalIndexes) > 5 {
-		f.at(first(c.LocalIndexes[5].Name.Start, at), "a table can have 5 local indexes")
+		f.At(awstarget.First(c.LocalIndexes[5].Name.Start, at), "a table can have 5 local indexes")
 	}
 	checkAttributes(f, c.Attributes, used)
 	c.Options.check(f, at)
 	if c.Options.provisioned() && c.Options.Capacity == nil {
-		f.at(first(c.Options.Billing.Start, at), "provisioned needs capacity, with read and write")
+		f.At(awstarget.First(c.Options.Billing.Start, at), "provisioned needs capacity, with read and write")
 	}
 	if !c.Options.provisioned() {
 		for _, g := range c.GlobalIndexes {
 			if g.Capacity != nil {
-				f.at(first(g.Name.Start, at), "the index has a capacity, and the table's billing is on-demand")
+				f.At(awstarget.First(g.Name.Start, at), "the index has a capacity, and the table's billing is on-demand")
 			}
 		}
 	}
 }
 
-func (u *updateTable) check(f *faults, at core.Position) {
+func (u *updateTable) check(f *awstarget.Faults, at core.Position) {
 	used, names := map[string]bool{}, map[string]bool{}
 	for i := range u.AddIndexes {
 		u.AddIndexes[i].check(f, at, u.Attributes, used, names)
 	}
 	for _, r := range u.RemoveIndexes {
-		if blank(r) {
-			f.at(first(r.Start, at), "an index to remove has no name")
+		if awstarget.Blank(r) {
+			f.At(awstarget.First(r.Start, at), "an index to remove has no name")
 		}
 		if names[r.Value] {
-			f.at(r.Start, "index %s is both added and removed: make two changes of it", r.Value)
+			f.At(r.Start, "index %s is both added and removed: make two changes of it", r.Value)
 		}
 	}
 	checkAttributes(f, u.Attributes, used)
 	for _, r := range u.RemoveTags {
 		if _, both := u.Options.Tags[r.Value]; both {
-			f.at(r.Start, "tag %s is both set and removed", r.Value)
+			f.At(r.Start, "tag %s is both set and removed", r.Value)
 		}
 	}
 	if u.none() {
-		f.at(at, "update changes nothing")
+		f.At(at, "update changes nothing")
 	}
 	u.Options.check(f, at)
 	if u.Options.Billing.Value == provisioned && u.Options.Capacity == nil {
-		f.at(u.Options.Billing.Start, "provisioned needs capacity, with read and write")
+		f.At(u.Options.Billing.Start, "provisioned needs capacity, with read and write")
 	}
 }
 
-func (k *tableKeys) check(f *faults, at core.Position, what string, attributes map[string]core.Text, used map[string]bool) {
-	if blank(k.Partition) {
-		f.at(first(k.Partition.Start, k.Sort.Start, at), "%s.partition is missing", what)
+func (k *tableKeys) check(f *awstarget.Faults, at core.Position, what string, attributes map[string]core.Text, used map[string]bool) {
+	if awstarget.Blank(k.Partition) {
+		f.At(awstarget.First(k.Partition.Start, k.Sort.Start, at), "%s.partition is missing", what)
 		return
 	}
 	needAttribute(f, k.Partition, attributes, used)
-	if !blank(k.Sort) {
+	if !awstarget.Blank(k.Sort) {
 		if k.Sort.Value == k.Partition.Value {
-			f.at(k.Sort.Start, "partition and sort key are the same attribute")
+			f.At(k.Sort.Start, "partition and sort key are the same attribute")
 		}
 		needAttribute(f, k.Sort, attributes, used)
 	}
 }
 
-func needAttribute(f *faults, name core.Text, attributes map[string]core.Text, used map[string]bool) {
+func needAttribute(f *awstarget.Faults, name core.Text, attributes map[string]core.Text, used map[string]bool) {
 	used[name.Value] = true
 	if _, ok := attributes[name.Value]; !ok {
-		f.at(name.Start, "%s is a key, and attributes does not say its type: S, N or B", name.Value)
+		f.At(name.Start, "%s is a key, and attributes does not say its type: S, N or B", name.Value)
 	}
 }
 
-func checkAttributes(f *faults, attributes map[string]core.Text, used map[string]bool) {
+func checkAttributes(f *awstarget.Faults, attributes map[string]core.Text, used map[string]bool) {
 	for _, name := range sortedKeys(attributes) {
 		typ := attributes[name]
-		if !hasReference(typ.Value) && !slices.Contains([]string{"S", "N", "B"}, typ.Value) {
-			f.at(typ.Start, "the type of attribute %s must be S, N or B", name)
+		if !awstarget.HasReference(typ.Value) && !slices.Contains([]string{"S", "N", "B"}, typ.Value) {
+			f.At(typ.Start, "the type of attribute %s must be S, N or B", name)
 		}
 		if !used[name] {
-			f.at(typ.Start, "attribute %s is in no key: DynamoDB wants to know the types of key attributes only", name)
+			f.At(typ.Start, "attribute %s is in no key: DynamoDB wants to know the types of key attributes only", name)
 		}
 	}
 }
 
-func (g *globalIndex) check(f *faults, at core.Position, attributes map[string]core.Text, used, names map[string]bool) {
+func (g *globalIndex) check(f *awstarget.Faults, at core.Position, attributes map[string]core.Text, used, names map[string]bool) {
 	checkIndexName(f, g.Name, at, names)
-	g.Keys.check(f, first(g.Name.Start, at), "keys", attributes, used)
+	g.Keys.check(f, awstarget.First(g.Name.Start, at), "keys", attributes, used)
 	checkProjection(f, g.Projection, g.Include)
-	g.Capacity.check(f, first(g.Name.Start, at))
+	g.Capacity.check(f, awstarget.First(g.Name.Start, at))
 }
 
-func checkIndexName(f *faults, name core.Text, at core.Position, names map[string]bool) {
+func checkIndexName(f *awstarget.Faults, name core.Text, at core.Position, names map[string]bool) {
 	switch {
-	case blank(name):
-		f.at(first(name.Start, at), "an index has no name")
-	case !hasReference(name.Value) && !isName(name.Value):
-		f.at(name.Start, "the index's name must be 3 to 255 letters, digits, _ . -")
+	case awstarget.Blank(name):
+		f.At(awstarget.First(name.Start, at), "an index has no name")
+	case !awstarget.HasReference(name.Value) && !isName(name.Value):
+		f.At(name.Start, "the index's name must be 3 to 255 letters, digits, _ . -")
 	case names[name.Value]:
-		f.at(name.Start, "index %s is named twice", name.Value)
+		f.At(name.Start, "index %s is named twice", name.Value)
 	}
 	names[name.Value] = true
 }
 
-func checkProjection(f *faults, projection core.Text, include []core.Text) {
+func checkProjection(f *awstarget.Faults, projection core.Text, include []core.Text) {
 	switch {
-	case !blank(projection) && len(include) > 0:
-		f.at(projection.Start, "give projection or include, and not both")
-	case !oneOf(projection, "ALL", "KEYS_ONLY"):
-		f.at(projection.Start, "projection must be ALL or KEYS_ONLY; to name attributes, use include")
+	case !awstarget.Blank(projection) && len(include) > 0:
+		f.At(projection.Start, "give projection or include, and not both")
+	case !awstarget.OneOf(projection, "ALL", "KEYS_ONLY"):
+		f.At(projection.Start, "projection must be ALL or KEYS_ONLY; to name attributes, use include")
 	}
 }
 
-func (c *capacity) check(f *faults, at core.Position) {
+func (c *capacity) check(f *awstarget.Faults, at core.Position) {
 	if c != nil && (c.Read < 1 || c.Write < 1) {
-		f.at(at, "capacity needs read and write, of at least 1")
+		f.At(at, "capacity needs read and write, of at least 1")
 	}
 }
 
-// oneOf is also true of what is absent, or not known yet.
-func oneOf(t core.Text, words ...string) bool {
-	return blank(t) || hasReference(t.Value) || slices.Contains(words, t.Value)
-}
-
-func (o *tableOptions) check(f *faults, at core.Position) {
-	if !oneOf(o.Billing, onDemand, provisioned) {
-		f.at(o.Billing.Start, "billing must be on-demand or provisioned")
+func (o *tableOptions) check(f *awstarget.Faults, at core.Position) {
+	if !awstarget.OneOf(o.Billing, onDemand, provisioned) {
+		f.At(o.Billing.Start, "billing must be on-demand or provisioned")
 	}
 	if o.Billing.Value == onDemand && o.Capacity != nil {
-		f.at(o.Billing.Start, "on-demand takes no capacity")
+		f.At(o.Billing.Start, "on-demand takes no capacity")
 	}
 	o.Capacity.check(f, at)
-	if !oneOf(o.Stream, "KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES", off) {
-		f.at(o.Stream.Start, "stream must be KEYS_ONLY, NEW_IMAGE, OLD_IMAGE, NEW_AND_OLD_IMAGES or off")
+	if !awstarget.OneOf(o.Stream, "KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES", off) {
+		f.At(o.Stream.Start, "stream must be KEYS_ONLY, NEW_IMAGE, OLD_IMAGE, NEW_AND_OLD_IMAGES or off")
 	}
-	if !oneOf(o.TableClass, standard, infrequent) {
-		f.at(o.TableClass.Start, "tableClass must be STANDARD or STANDARD_INFREQUENT_ACCESS")
+	if !awstarget.OneOf(o.TableClass, standard, infrequent) {
+		f.At(o.TableClass.Start, "tableClass must be STANDARD or STANDARD_INFREQUENT_ACCESS")
 	}
-	if !oneOf(o.Encryption, awsOwned, awsManaged) && !strings.HasPrefix(o.Encryption.Value, "arn:") && !strings.HasPrefix(o.Encryption.Value, "alias/") {
-		f.at(o.Encryption.Start, "encryption must be aws-owned, aws-managed, or a KMS key: its ARN or alias/…")
+	if !awstarget.OneOf(o.Encryption, awsOwned, awsManaged) && !strings.HasPrefix(o.Encryption.Value, "arn:") && !strings.HasPrefix(o.Encryption.Value, "alias/") {
+		f.At(o.Encryption.Start, "encryption must be aws-owned, aws-managed, or a KMS key: its ARN or alias/…")
 	}
 	for _, key := range sortedKeys(o.Tags) {
 		switch v := o.Tags[key]; {
 		case strings.HasPrefix(strings.ToLower(key), "aws:"):
-			f.at(v.Start, "tags that begin with aws: are AWS's own")
+			f.At(v.Start, "tags that begin with aws: are AWS's own")
 		case key == "" || len([]rune(key)) > 128 || len([]rune(v.Value)) > 256:
-			f.at(v.Start, "a tag has a key of 1 to 128 characters and a value of at most 256")
+			f.At(v.Start, "a tag has a key of 1 to 128 characters and a value of at most 256")
 		}
 	}
 }
 
 func (o *tableOptions) provisioned() bool {
-	return o.Billing.Value == provisioned || blank(o.Billing) && o.Capacity != nil
+	return o.Billing.Value == provisioned || awstarget.Blank(o.Billing) && o.Capacity != nil
 }

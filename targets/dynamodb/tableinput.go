@@ -6,6 +6,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/awstarget"
 )
 
 // input is what CreateTable takes of a declaration.
@@ -30,10 +31,10 @@ func (c *createTable) input() *sdk.CreateTableInput {
 			IndexName: aws.String(l.Name.Value), KeySchema: keys.schema(), Projection: projection(l.Projection, l.Include),
 		})
 	}
-	if !blank(o.Stream) && o.Stream.Value != off {
+	if !awstarget.Blank(o.Stream) && o.Stream.Value != off {
 		in.StreamSpecification = streamOf(o.Stream)
 	}
-	if !blank(o.Encryption) && o.Encryption.Value != awsOwned {
+	if !awstarget.Blank(o.Encryption) && o.Encryption.Value != awsOwned {
 		in.SSESpecification = encryptionOf(o.Encryption)
 	}
 	for _, key := range sortedKeys(o.Tags) {
@@ -52,7 +53,7 @@ func definitions(attributes map[string]core.Text) []types.AttributeDefinition {
 
 func (k *tableKeys) schema() []types.KeySchemaElement {
 	out := []types.KeySchemaElement{{AttributeName: aws.String(k.Partition.Value), KeyType: types.KeyTypeHash}}
-	if !blank(k.Sort) {
+	if !awstarget.Blank(k.Sort) {
 		out = append(out, types.KeySchemaElement{AttributeName: aws.String(k.Sort.Value), KeyType: types.KeyTypeRange})
 	}
 	return out
@@ -66,7 +67,7 @@ func projection(p core.Text, include []core.Text) *types.Projection {
 			out.NonKeyAttributes = append(out.NonKeyAttributes, a.Value)
 		}
 		return out
-	case blank(p):
+	case awstarget.Blank(p):
 		return &types.Projection{ProjectionType: types.ProjectionTypeAll}
 	}
 	return &types.Projection{ProjectionType: types.ProjectionType(p.Value)}

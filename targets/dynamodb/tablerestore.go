@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/awstarget"
 )
 
 // byHand is what is left to do where a rollback cannot go on.
@@ -138,9 +139,9 @@ func (w *tableWork) touched(o *observed, wanted, before *updateTable) error {
 func thing(a aspect) string { return strings.TrimPrefix(a.what, "without ") }
 
 func (w *tableWork) checked(u *updateTable) error {
-	f := &faults{}
+	f := &awstarget.Faults{}
 	u.check(f, core.Position{})
-	if err := f.err(); err != nil {
+	if err := f.Err(); err != nil {
 		return &TableError{Table: w.name, Reason: "is not put back: what was kept before the change makes no update: " + err.Error(), Next: byHand}
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/awstarget"
 )
 
 // observed is what DynamoDB says about a table. What was not asked for is zero.
@@ -144,20 +145,20 @@ func (g *globalIndex) compare(o *observed, attributes map[string]core.Text, crea
 func (o *tableOptions) compare(at *observed, creating bool) []aspect {
 	var all []aspect
 	t := at.table
-	if creating || !blank(o.Billing) || o.Capacity != nil {
+	if creating || !awstarget.Blank(o.Billing) || o.Capacity != nil {
 		is, want := billingOf(t), onDemand
 		if o.provisioned() {
 			want = fmt.Sprintf("provisioned, %d read and %d write", o.Capacity.Read, o.Capacity.Write)
 		}
 		all = append(all, either(whatBilling, is == want, creating, "its billing is %s, not %s", is, want))
 	}
-	if !blank(o.Stream) {
+	if !awstarget.Blank(o.Stream) {
 		all = append(all, o.compareStream(t, creating))
 	}
-	if !blank(o.Encryption) {
+	if !awstarget.Blank(o.Encryption) {
 		all = append(all, o.compareEncryption(t, creating))
 	}
-	if !blank(o.TableClass) {
+	if !awstarget.Blank(o.TableClass) {
 		is := classIn(t)
 		all = append(all, either(whatClass, is == o.TableClass.Value, creating, "its class is %s, not %s", is, o.TableClass.Value))
 	}
@@ -170,7 +171,7 @@ func (o *tableOptions) compare(at *observed, creating bool) []aspect {
 		is, there := at.tags[key]
 		all = append(all, either(whatTag+key, there && is == want, creating, "its tag %s is %q, not %q", key, is, want))
 	}
-	if !blank(o.TTL) {
+	if !awstarget.Blank(o.TTL) {
 		all = append(all, o.compareTTL(at.ttl))
 	}
 	if o.PointInTimeRecovery != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/internal/awsclient"
+	"github.com/flamingock/flamingock-go/internal/awstarget"
 )
 
 // How often a table that DynamoDB is at work on is looked at.
@@ -41,13 +42,13 @@ func newTableWork(ctx context.Context, s *core.Session, p *tablePayload) (*table
 	if !ok || c == nil {
 		return nil, &core.HandleError{Want: reflect.TypeFor[*Client](), Got: reflect.TypeOf(s.Handle)}
 	}
-	full, err := expanded(ctx, s.Resolve, p)
+	full, err := awstarget.Expanded(ctx, s.Resolve, p)
 	if err != nil {
 		return nil, err
 	}
-	f := &faults{}
+	f := &awstarget.Faults{}
 	full.check(f)
-	return &tableWork{payload: full, name: full.table().Value, c: c, s: s}, f.err()
+	return &tableWork{payload: full, name: full.table().Value, c: c, s: s}, f.Err()
 }
 
 func (w *tableWork) say(format string, args ...any) {
@@ -65,14 +66,7 @@ func (w *tableWork) fault(err error) error {
 // change sends a request that changes something. An error that leaves the outcome
 // open is marked as such.
 func (w *tableWork) change(ctx context.Context, resend bool, send func(context.Context) error) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	unanswered, err := call{resend: resend, send: send}.do(ctx)
-	if unanswered {
-		return core.Unknown(err)
-	}
-	return err
+	return awstarget.Call{Later: collided, Resend: resend, Send: send}.Change(ctx)
 }
 
 // describe returns nil for a table that is not there.
@@ -97,7 +91,7 @@ func (w *tableWork) observe(ctx context.Context, o *tableOptions, tags bool) (*o
 	if err != nil || table == nil {
 		return seen, err
 	}
-	if !blank(o.TTL) {
+	if !awstarget.Blank(o.TTL) {
 		out, err := get(ctx, func(ctx context.Context) (*sdk.DescribeTimeToLiveOutput, error) {
 			return w.c.DescribeTimeToLive(ctx, &sdk.DescribeTimeToLiveInput{TableName: &w.name}, ours)
 		})

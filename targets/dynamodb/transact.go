@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/awstarget"
 	"github.com/flamingock/flamingock-go/internal/dynamoapi"
 	"github.com/flamingock/flamingock-go/internal/failpoint"
 )
@@ -65,10 +66,10 @@ func (t *Target) Transact(ctx context.Context, c core.Transaction) error {
 	// that would refuse it is gone. Only a raised fence keeps it out then.
 	var stop error
 	failpoint.Hit(failpoint.TargetCommitting)
-	unanswered, err := call{commits: true, before: func(ctx context.Context) error { stop = guard(ctx); return stop }, send: func(ctx context.Context) error {
+	unanswered, err := awstarget.Call{Later: collided, Commits: true, Before: func(ctx context.Context) error { stop = guard(ctx); return stop }, Send: func(ctx context.Context) error {
 		_, err := client.TransactWriteItems(ctx, &sdk.TransactWriteItemsInput{TransactItems: items}, ours)
 		return err
-	}}.do(ctx)
+	}}.Do(ctx)
 	failpoint.Hit(failpoint.TargetCommitted)
 	if stop != nil {
 		return stop

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/awstarget"
 )
 
 // value is an attribute's value as it is written in a change file. A nil *value is
@@ -146,7 +147,7 @@ func (v *value) escaped(key string, decode func(any) error) error {
 func (v *value) check() error {
 	fault := func(message string) error { return &core.FaultError{Message: message} }
 	one := func(k kind, text string) error {
-		if hasReference(text) {
+		if awstarget.HasReference(text) {
 			return nil
 		}
 		if k == isNumber {
@@ -180,12 +181,11 @@ func (v *value) check() error {
 	return nil
 }
 
-func hasReference(text string) bool { return len(core.References(text)) > 0 }
-
-type resolve func(ctx context.Context, text string) (string, error)
+// Expand implements awstarget.Value: references are resolved when it is encoded.
+func (v *value) Expand(context.Context, awstarget.Resolve) (any, error) { return v, nil }
 
 // attribute makes DynamoDB's form of it, with references resolved.
-func (v *value) attribute(ctx context.Context, r resolve) (types.AttributeValue, error) {
+func (v *value) attribute(ctx context.Context, r awstarget.Resolve) (types.AttributeValue, error) {
 	if v == nil {
 		return &types.AttributeValueMemberNULL{Value: true}, nil
 	}
@@ -211,7 +211,7 @@ func (v *value) attribute(ctx context.Context, r resolve) (types.AttributeValue,
 }
 
 // resolved makes DynamoDB's form of what may hold references.
-func (v *value) resolved(ctx context.Context, r resolve) (types.AttributeValue, error) {
+func (v *value) resolved(ctx context.Context, r awstarget.Resolve) (types.AttributeValue, error) {
 	full := value{kind: v.kind, set: make([]string, len(v.set))}
 	var err error
 	if full.text, err = r(ctx, v.text); err != nil {
@@ -250,7 +250,7 @@ func fromBase64(text string) []byte {
 	return b
 }
 
-func attributes(ctx context.Context, r resolve, in map[string]*value) (map[string]types.AttributeValue, error) {
+func attributes(ctx context.Context, r awstarget.Resolve, in map[string]*value) (map[string]types.AttributeValue, error) {
 	out := make(map[string]types.AttributeValue, len(in))
 	for name, v := range in {
 		a, err := v.attribute(ctx, r)
@@ -265,7 +265,7 @@ func attributes(ctx context.Context, r resolve, in map[string]*value) (map[strin
 // size is what DynamoDB counts for the value, without what references will add.
 func (v *value) size() int {
 	text := func(s string) int {
-		if hasReference(s) {
+		if awstarget.HasReference(s) {
 			return 0
 		}
 		return len(s)

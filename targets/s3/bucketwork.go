@@ -49,18 +49,7 @@ func (w *bucketWork) fault(err error) error { return w.c.target.about(w.name, er
 // change sends a request that changes something. An error that leaves the outcome
 // open is marked as such.
 func change(ctx context.Context, size int64, send func(context.Context) error) error {
-	return call{size: size, send: send}.change(ctx)
-}
-
-func (c call) change(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	unanswered, err := c.do(ctx)
-	if unanswered {
-		return core.Unknown(err)
-	}
-	return err
+	return call(size, send).Change(ctx)
 }
 
 // create makes the bucket, or finishes one that an attempt before made.
@@ -121,7 +110,7 @@ func (w *bucketWork) make(ctx context.Context, token string) (there bool, err er
 		return err
 	})
 	switch {
-	case code(err) == "BucketAlreadyOwnedByYou":
+	case awstarget.CodeOf(err) == "BucketAlreadyOwnedByYou":
 		return true, nil
 	case err == nil && token != "":
 		return w.appeared(ctx, token)
@@ -132,7 +121,7 @@ func (w *bucketWork) make(ctx context.Context, token string) (there bool, err er
 // appeared waits until S3 shows the bucket that it says was made. There is true for one
 // without our tag: in us-east-1 it is a success too when the bucket was there.
 func (w *bucketWork) appeared(ctx context.Context, token string) (there bool, err error) {
-	patient, cancel := context.WithTimeout(ctx, patience)
+	patient, cancel := context.WithTimeout(ctx, awstarget.Patience)
 	defer cancel()
 	p := awsclient.NewPause(50*time.Millisecond, 2*time.Second)
 	for {
@@ -187,16 +176,14 @@ func (w *bucketWork) write(ctx context.Context, all []difference) error {
 	for i := range all {
 		d := &all[i]
 		w.say("%s", d.part.name)
-		err := call{
-			later: func(err error) bool { return w.fresh && code(err) == "NoSuchBucket" },
-			send: func(ctx context.Context) error {
-				if d.wanted == "" {
-					return d.part.remove(ctx, w.c.Client, &w.name)
-				}
-				return d.part.write(ctx, w.c.Client, &w.name, d.wanted)
-			},
-		}.change(ctx)
-		if err != nil {
+		c := call(0, func(ctx context.Context) error {
+			if d.wanted == "" {
+				return d.part.remove(ctx, w.c.Client, &w.name)
+			}
+			return d.part.write(ctx, w.c.Client, &w.name, d.wanted)
+		})
+		c.Later = func(err error) bool { return collided(err) || w.fresh && awstarget.CodeOf(err) == "NoSuchBucket" }
+		if err := c.Change(ctx); err != nil {
 			return fmt.Errorf("%s: %w", d.part.name, w.fault(err))
 		}
 	}

@@ -4,11 +4,11 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/internal/awsclient"
+	"github.com/flamingock/flamingock-go/internal/awstarget"
 )
 
 // BucketError says that a bucket is not as a change needs it. What was refused was not
@@ -70,7 +70,7 @@ func (t *Target) about(bucket string, err error) error {
 		return core.Unknown(t.about(bucket, unknown.Err))
 	}
 	status, region := status(err), regionOf(err)
-	switch code(err) {
+	switch awstarget.CodeOf(err) {
 	case "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "TemporaryRedirect":
 		return t.elsewhere(bucket, region, err)
 	case "NoSuchBucket":
@@ -118,18 +118,10 @@ func missingBucket(bucket string) error {
 	return &BucketError{Bucket: bucket, Reason: "does not exist", Next: "create it in a change before this one, or mend the name"}
 }
 
-func code(err error) string {
-	var api smithy.APIError
-	if errors.As(err, &api) {
-		return api.ErrorCode()
-	}
-	return ""
-}
-
 // absent reports whether err says that what was asked for is not there.
 func absent(err error, codes ...string) bool {
 	for _, c := range codes {
-		if code(err) == c {
+		if awstarget.CodeOf(err) == c {
 			return true
 		}
 	}

@@ -141,7 +141,7 @@ func (w *objectWork) tags(ctx context.Context) (map[string]string, error) {
 
 // read hands over the content of the object as it was looked at.
 func (w *objectWork) read(ctx context.Context, o *objectState, to io.Writer) error {
-	err := call{size: o.Size, send: func(ctx context.Context) error {
+	err := call(o.Size, func(ctx context.Context) error {
 		out, err := w.c.GetObject(ctx, &sdk.GetObjectInput{Bucket: &w.bucket, Key: &w.key, IfMatch: aws.String(o.ETag)}, ours)
 		if err != nil {
 			return err
@@ -149,7 +149,7 @@ func (w *objectWork) read(ctx context.Context, o *objectState, to io.Writer) err
 		defer out.Body.Close() //nolint:errcheck // it was read, or is given up
 		_, err = io.Copy(to, out.Body)
 		return err
-	}}.once(ctx)
+	}).Once(ctx)
 	if absent(err, "PreconditionFailed", "NoSuchKey") {
 		return w.wrong("is being changed by somebody else at this moment", "run again")
 	}
