@@ -45,16 +45,12 @@ type Lab struct {
 }
 
 // How many tests of a package run at once. They mostly wait; but with too many cases of
-// them at work, leases of a second run out.
-const atOnce, atOnceFull = "16", "3"
+// them at work, leases run out.
+const atOnce = "3"
 
 // Run runs the tests, then stops and removes what the lab made.
 func (l *Lab) Run(m *testing.M) int {
-	parallel := atOnce
-	if Full() {
-		parallel = atOnceFull
-	}
-	if err := flag.Set("test.parallel", parallel); err != nil {
+	if err := flag.Set("test.parallel", atOnce); err != nil {
 		panic(err) // there is no such flag any more
 	}
 	defer func() {
@@ -115,6 +111,7 @@ type Bench struct {
 
 	db      *sql.DB
 	client  *dynamodb.Client
+	pulse   *pulse
 	ledgers atomic.Int64
 }
 
@@ -146,6 +143,7 @@ func (l *Lab) NewBench(t testing.TB, n Needs) *Bench {
 		}
 	}
 	b.Path = l.Binary(t)
+	b.feelPulse(t)
 	return b
 }
 

@@ -26,31 +26,21 @@ func pairs() (out [][2]string) {
 	return out
 }
 
-// executions lists who wrote, in order.
-func executions(t *testing.T, w *disturb.World) []string {
-	var out []string
-	for _, e := range w.History(t) {
-		if len(out) == 0 || out[len(out)-1] != e.ExecutionID {
-			out = append(out, e.ExecutionID)
-		}
-	}
-	return out
-}
-
 // TestClocksAndALivingHolder: a run that takes longer than its lease keeps it, and a
 // contender waits for its end, whatever their clocks say.
 func TestClocksAndALivingHolder(t *testing.T) {
 	t.Parallel()
 	b := lab.NewBench(t, disturb.Needs{DynamoDB: true, Postgres: true})
-	s := newScenario(t, "clocks an hour off, holder alive", "both exit 0, nobody takes over", 12)
+	s := newScenario(t, b, "clocks an hour off, holder alive", "both exit 0, nobody takes over", 8)
 	for i, p := range pairs() {
 		for j, store := range []disturb.StoreKind{disturb.DynamoDB, disturb.Embedded} {
 			if !disturb.Full() && i%2 != j {
 				continue
 			}
-			s.try(fmt.Sprintf("%s/holder %s/contender %s", store, cmp.Or(p[0], "right"), cmp.Or(p[1], "right")), func(t *testing.T) (int, int) {
+			s.try(fmt.Sprintf("%s/holder %s/contender %s", store, cmp.Or(p[0], "right"), cmp.Or(p[1], "right")), 2*time.Second, func(t testing.TB, lease time.Duration) (int, int) {
 				w := b.World(t, disturb.Spec{
-					Store: store, Target: disturb.Postgres, Lease: 2 * time.Second, Changes: disturb.Changes(3, disturb.Change{After: "SELECT pg_sleep(1)"}),
+					Store: store, Target: disturb.Postgres, Lease: lease,
+					Changes: disturb.Changes(3, disturb.Change{After: fmt.Sprintf("SELECT pg_sleep(%g)", lease.Seconds()/2)}),
 				})
 				holder := w.Start(t, disturb.Way{Clock: p[0]}, "apply")
 				w.AwaitEntry(t)
@@ -75,11 +65,10 @@ func TestClocksAndALivingHolder(t *testing.T) {
 // whatever the clocks say, and the holder that wakes then is fenced.
 func TestClocksAndAStoppedHolder(t *testing.T) {
 	t.Parallel()
-	const lease = 2 * time.Second
 	b := lab.NewBench(t, disturb.Needs{DynamoDB: true, Postgres: true})
-	s := newScenario(t, "clocks an hour off, holder stopped", "takeover after the lease, the holder ends 75", 12)
+	s := newScenario(t, b, "clocks an hour off, holder stopped", "takeover after the lease, the holder ends 75", 8)
 	for _, p := range pairs() {
-		s.try(fmt.Sprintf("holder %s/contender %s", cmp.Or(p[0], "right"), cmp.Or(p[1], "right")), func(t *testing.T) (int, int) {
+		s.try(fmt.Sprintf("holder %s/contender %s", cmp.Or(p[0], "right"), cmp.Or(p[1], "right")), 2*time.Second, func(t testing.TB, lease time.Duration) (int, int) {
 			w := b.World(t, disturb.Spec{Store: disturb.DynamoDB, Target: disturb.Postgres, Lease: lease, Changes: disturb.Changes(3, disturb.Change{})})
 			holder := w.Start(t, disturb.Way{Clock: p[0], Failpoint: "append.sending=stop"}, "apply")
 			holder.AwaitStop(t)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/flamingock/flamingock-go/chaos/disturb"
 )
@@ -46,7 +47,7 @@ func TestFullDisk(t *testing.T) {
 }
 
 // mount puts a small disk under a directory of the world, with what is there.
-func mount(t *testing.T, dir string) {
+func mount(t testing.TB, dir string) {
 	old := map[string][]byte{}
 	files, err := os.ReadDir(dir)
 	if err != nil {
@@ -73,7 +74,7 @@ func mount(t *testing.T, dir string) {
 }
 
 // fill leaves so many bytes of a small disk, and returns what frees the rest again.
-func fill(t *testing.T, dir string, leave int) (free func()) {
+func fill(t testing.TB, dir string, leave int) (free func()) {
 	var disk syscall.Statfs_t
 	if err := syscall.Statfs(dir, &disk); err != nil {
 		t.Fatal(err)
@@ -94,12 +95,12 @@ func fill(t *testing.T, dir string, leave int) (free func()) {
 // it is full at the first write, or at some later one. The run says so, and with
 // room again the next one ends well: nothing was lost, nothing happens twice.
 func fullDisks(t *testing.T) {
-	s := newScenario(t, "full disk", "ends 69 or 70; with room: done", 4)
 	leaves := []int{0, 32 << 10, 160 << 10}
 	if disturb.Full() {
 		leaves = []int{0, 4 << 10, 16 << 10, 32 << 10, 64 << 10, 96 << 10, 128 << 10, 160 << 10, 224 << 10, 320 << 10}
 	}
 	b := lab.NewBench(t, disturb.Needs{})
+	s := newScenario(t, b, "full disk", "ends 69 or 70; with room: done", 4)
 	for _, tt := range []struct {
 		full []string
 		want []string
@@ -110,10 +111,10 @@ func fullDisks(t *testing.T) {
 		{[]string{"store", "data"}, []string{away, "70 ChangeFailed"}},
 	} {
 		for _, leave := range leaves {
-			s.try(fmt.Sprintf("%v/%d left", tt.full, leave), func(t *testing.T) (int, int) {
+			s.try(fmt.Sprintf("%v/%d left", tt.full, leave), time.Second, func(t testing.TB, lease time.Duration) (int, int) {
 				// Each change takes some 20 KB in the target, and some of the store's.
 				w := b.World(t, disturb.Spec{
-					Store: disturb.Embedded, Target: disturb.SQLite,
+					Store: disturb.Embedded, Target: disturb.SQLite, Lease: lease,
 					Changes: disturb.Changes(40, disturb.Change{After: "INSERT INTO bulk SELECT randomblob(20000)"}),
 				})
 				w.Exec(t, "CREATE TABLE bulk (b)")

@@ -5,6 +5,8 @@ package disturb
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing" //nolint:depguard // this package is for tests
 	"time"
@@ -18,7 +20,11 @@ import (
 func (w *World) History(t testing.TB) []operation.EntryData {
 	t.Helper()
 	if end := w.read(t, "audit", "verify"); end.Exit != 0 {
-		t.Fatalf("%s: audit verify ended with %s:\n%s", w.Ledger, end, end.Said)
+		if end.Code == string(core.CodeUnavailable) {
+			t.Fatalf("%s: audit verify ended with %s:\n%s", w.Ledger, end, end.Said)
+		}
+		Violated(t, "%s: audit verify ended with %s:\n%s", w.Ledger, end, end.Said)
+		t.FailNow()
 	}
 	end := w.read(t, "audit", "list", "--history", "--limit", "1000000")
 	var data operation.AuditData
@@ -81,6 +87,11 @@ func (w *World) CheckDone(t testing.TB) (effects, violations int) {
 	entries := w.History(t)
 	got := w.Effects(t)
 	faults := append(w.Done(entries), Violations(got, w.Once())...)
+	for _, id := range slices.Sorted(maps.Keys(got)) {
+		if got[id] > 1 {
+			Violated(t, "%s: %s took effect %d times", w.Ledger, id, got[id])
+		}
+	}
 	if len(faults) > 0 {
 		t.Errorf("%s (%s, %s):\n  %s\nledger:\n%s", w.Ledger, w.Store, w.Target, strings.Join(faults, "\n  "), Lines(entries))
 	}
@@ -102,6 +113,9 @@ func (w *World) Entries(entries []operation.EntryData, run End) []operation.Entr
 	return out
 }
 
+// lookAgain is the time between two looks, each of which is a process.
+const lookAgain = 100 * time.Millisecond
+
 // AwaitEntry waits until the ledger has an entry: a run holds it, or has ended.
 func (w *World) AwaitEntry(t testing.TB) {
 	t.Helper()
@@ -111,6 +125,7 @@ func (w *World) AwaitEntry(t testing.TB) {
 		if json.Unmarshal(end.Data, &data) == nil && len(data.Entries) > 0 {
 			return
 		}
+		<-time.After(lookAgain)
 	}
 	t.Fatalf("%s has no entry after %s", w.Ledger, endTimeout)
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/flamingock/flamingock-go/chaos/disturb"
 	"github.com/flamingock/flamingock-go/chaos/report"
@@ -17,36 +18,41 @@ func TestMain(m *testing.M) { os.Exit(lab.Run(m)) }
 
 // scenario is a disturbance of which there are several cases.
 type scenario struct {
-	t   *testing.T
-	row report.Row
-	mu  sync.Mutex
-	wg  sync.WaitGroup
-	// Cases mostly wait: many more than there are cores run at once.
+	t     *testing.T
+	bench *disturb.Bench
+	row   report.Row
+	mu    sync.Mutex
+	wg    sync.WaitGroup
+	// Cases mostly wait: more than there are cores run at once.
 	turn chan struct{}
 }
 
 // newScenario makes a scenario of which so many cases run at once.
-func newScenario(t *testing.T, name, note string, atOnce int) *scenario {
-	return &scenario{t: t, row: report.Row{Scenario: name, Note: note}, turn: make(chan struct{}, atOnce)}
+func newScenario(t *testing.T, b *disturb.Bench, name, note string, atOnce int) *scenario {
+	return &scenario{t: t, bench: b, row: report.Row{Scenario: name, Note: note}, turn: make(chan struct{}, atOnce)}
 }
 
-// try starts a case, which is a violation when it fails.
-func (s *scenario) try(name string, f func(t *testing.T) (runs, effects int)) {
+// try starts a case, which is a violation when it fails. The lease may get longer than
+// asked for: see [disturb.Bench.Try].
+func (s *scenario) try(name string, lease time.Duration, f func(t testing.TB, lease time.Duration) (runs, effects int)) {
 	s.wg.Go(func() {
 		s.turn <- struct{}{}
 		defer func() { <-s.turn }()
 		s.t.Run(name, func(t *testing.T) {
-			runs, effects := 0, 0
 			defer func() {
 				s.mu.Lock()
 				defer s.mu.Unlock()
-				s.row.Runs += runs
-				s.row.Effects += effects
 				if t.Failed() {
 					s.row.Violations++
 				}
 			}()
-			runs, effects = f(t)
+			s.bench.Try(t, lease, func(t testing.TB, lease time.Duration) {
+				runs, effects := f(t, lease)
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				s.row.Runs += runs
+				s.row.Effects += effects
+			})
 		})
 	})
 }
@@ -55,4 +61,15 @@ func (s *scenario) try(name string, f func(t *testing.T) (runs, effects int)) {
 func (s *scenario) end() {
 	s.wg.Wait()
 	disturb.Report(s.t, s.row)
+}
+
+// executions lists who wrote, in order.
+func executions(t testing.TB, w *disturb.World) []string {
+	var out []string
+	for _, e := range w.History(t) {
+		if len(out) == 0 || out[len(out)-1] != e.ExecutionID {
+			out = append(out, e.ExecutionID)
+		}
+	}
+	return out
 }

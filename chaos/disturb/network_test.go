@@ -26,7 +26,7 @@ const (
 	targetDelay = 170 * time.Millisecond
 )
 
-func newNetwork(t *testing.T, b *disturb.Bench, s disturb.Spec) *network {
+func newNetwork(t testing.TB, b *disturb.Bench, s disturb.Spec) *network {
 	s.Store, s.Target = disturb.DynamoDB, disturb.Postgres
 	n := &network{World: b.World(t, s), store: disturb.NewProxy(t, disturb.Host(t, b.Endpoint)), target: disturb.NewProxy(t, disturb.Host(t, b.DSN))}
 	n.store.Delay, n.target.Delay = storeDelay, targetDelay
@@ -39,7 +39,7 @@ func newNetwork(t *testing.T, b *disturb.Bench, s disturb.Spec) *network {
 var disturbed = []string{"0", "69 Unavailable", "70 ChangeFailed", "75 LeaseLost", "75 LockHeld", "75 DeadlineNear"}
 
 // run starts a run through the proxies, lets f disturb it, and waits for its end.
-func (n *network) run(t *testing.T, f func(running *disturb.Process)) {
+func (n *network) run(t testing.TB, f func(running *disturb.Process)) {
 	p := n.Start(t, n.way, "apply", "--timeout", "20s") // what is half-open may never answer
 	f(p)
 	if end := p.Wait(t); !slices.Contains(disturbed, end.String()) {
@@ -48,7 +48,7 @@ func (n *network) run(t *testing.T, f func(running *disturb.Process)) {
 }
 
 // heal brings the ledger to its end on a healthy network.
-func (n *network) heal(t *testing.T) (runs int) {
+func (n *network) heal(t testing.TB) (runs int) {
 	n.store.Become(disturb.Healthy)
 	n.target.Become(disturb.Healthy)
 	way := n.way
@@ -72,12 +72,12 @@ func (n *network) heal(t *testing.T) (runs int) {
 func TestNetwork(t *testing.T) {
 	t.Parallel()
 	b := lab.NewBench(t, disturb.Needs{DynamoDB: true, Postgres: true})
-	s := newScenario(t, "network cut, slow and half-open", "ends 0, 69, 70 or 75; healthy again: done", 16)
+	s := newScenario(t, b, "network cut, slow and half-open", "ends 0, 69, 70 or 75; healthy again: done", 8)
 	for _, kind := range []disturb.Network{disturb.Cut, disturb.Slow, disturb.HalfOpen} {
 		for _, which := range []string{"store", "target", "both"} {
 			for _, after := range []time.Duration{0, 700 * time.Millisecond} {
-				s.try(fmt.Sprintf("%s/%s/after %s", kind, which, after), func(t *testing.T) (int, int) {
-					n := newNetwork(t, b, disturb.Spec{Changes: disturb.Changes(2, disturb.Change{After: "SELECT pg_sleep(0.3)"})})
+				s.try(fmt.Sprintf("%s/%s/after %s", kind, which, after), time.Second, func(t testing.TB, lease time.Duration) (int, int) {
+					n := newNetwork(t, b, disturb.Spec{Lease: lease, Changes: disturb.Changes(2, disturb.Change{After: "SELECT pg_sleep(0.3)"})})
 					n.run(t, func(running *disturb.Process) {
 						select {
 						case <-running.Ended():
@@ -109,11 +109,11 @@ func TestFlickeringNetwork(t *testing.T) {
 		worlds = 60
 	}
 	seed := disturb.Seed(t)
-	s := newScenario(t, "network changing at random", fmt.Sprintf("seed %d", seed), 12)
+	s := newScenario(t, b, "network changing at random", fmt.Sprintf("seed %d", seed), 8)
 	for i := range worlds {
-		s.try(fmt.Sprint(i), func(t *testing.T) (int, int) {
+		s.try(fmt.Sprint(i), time.Second, func(t testing.TB, lease time.Duration) (int, int) {
 			r := disturb.Random(seed, uint64(i))
-			n := newNetwork(t, b, disturb.Spec{Changes: disturb.Changes(12, disturb.Change{Timeout: 5 * time.Second})})
+			n := newNetwork(t, b, disturb.Spec{Lease: lease, Changes: disturb.Changes(12, disturb.Change{Timeout: 5 * time.Second})})
 			const runs = 3
 			for range runs {
 				n.run(t, func(running *disturb.Process) { n.flicker(r, running) })

@@ -121,10 +121,10 @@ var pauses = []pause{
 	{point: "append.sending", on: anywhere, kind: "retried", second: done, first: lost, before: "2 1", after: "2 1", last: done},
 }
 
-func (p *pause) changes() []disturb.Change {
+func (p *pause) changes(lease time.Duration) []disturb.Change {
 	c := disturb.Change{Direct: p.kind == "direct" || p.kind == "retried", Retry: p.kind == "retried"}
 	if p.kind == "slow" {
-		c.After = "SELECT pg_sleep(4)"
+		c.After = fmt.Sprintf("SELECT pg_sleep(%g)", (2 * lease).Seconds())
 	}
 	return disturb.Changes(2, c)
 }
@@ -139,22 +139,22 @@ func counts(effects map[string]int) string {
 func TestPaused(t *testing.T) {
 	t.Parallel()
 	b := lab.NewBench(t, disturb.Needs{DynamoDB: true, Postgres: true})
-	s := newScenario(t, "holder stopped past its lease", "exit codes, history and effects as in the table of each point", 12)
+	s := newScenario(t, b, "holder stopped past its lease", "exit codes, history and effects as in the table of each point", 8)
 	for i, p := range pauses {
 		on := p.on
 		if !disturb.Full() { // each point on one of its systems, each system at some point
 			on = on[i%len(on):][:1]
 		}
 		for _, sys := range on {
-			s.try(fmt.Sprintf("%s/%s/%s/%s", strings.ReplaceAll(p.point, "#", "-"), p.kind, sys.store, sys.target), func(t *testing.T) (int, int) {
-				return 3, p.check(t, b.World(t, disturb.Spec{Store: sys.store, Target: sys.target, Changes: p.changes(), Lease: 2 * time.Second}))
+			s.try(fmt.Sprintf("%s/%s/%s/%s", strings.ReplaceAll(p.point, "#", "-"), p.kind, sys.store, sys.target), 2*time.Second, func(t testing.TB, lease time.Duration) (int, int) {
+				return 3, p.check(t, b.World(t, disturb.Spec{Store: sys.store, Target: sys.target, Changes: p.changes(lease), Lease: lease}))
 			})
 		}
 	}
 	s.end()
 }
 
-func (p *pause) check(t *testing.T, w *disturb.World) (effects int) {
+func (p *pause) check(t testing.TB, w *disturb.World) (effects int) {
 	holder := w.Start(t, disturb.Way{Failpoint: p.point + "=stop"}, "apply")
 	holder.AwaitStop(t)
 	second := w.Apply(t)
@@ -166,7 +166,7 @@ func (p *pause) check(t *testing.T, w *disturb.World) (effects int) {
 		t.Errorf("ledger (-before the holder went on +after):\n%s", diff)
 	}
 	if p.second == held && len(w.Entries(then, second)) > 0 {
-		t.Errorf("the contender wrote:\n%s", disturb.Lines(then))
+		disturb.Violated(t, "the contender wrote:\n%s", disturb.Lines(then))
 	}
 	last := w.Apply(t)
 	got := []string{second.String(), first.String(), counts(before), counts(after), last.String()}
