@@ -58,8 +58,12 @@ func inRunner() []Mutant {
 			Old: "if stop = x.mayStart(ctx); stop == nil && !apart {", New: "if stop = nil; stop == nil && !apart {", Suites: both,
 		},
 		{
-			Rule: "what must not begin after STARTED is recorded as ROLLED_BACK, not begun", File: execute,
-			Old: "e := x.resultEntry(st, cur, core.StateRolledBack, began)\n\te.Operation, e.Reason, e.Error = core.OpRollback, \"not begun\", x.entryError(why)", New: "e := x.resultEntry(st, cur, core.StateFailed, began)\n\te.Unknown, e.Reason, e.Error = true, \"not begun\", x.entryError(why)", Suites: both,
+			Rule: "what must not begin after STARTED is recorded as ROLLED_BACK, not begun", File: "core/run/entries.go",
+			Old: "e.State, e.Operation, e.Reason = core.StateRolledBack, core.OpRollback, \"not begun\"", New: "e.State, e.Unknown, e.Reason = core.StateFailed, true, \"not begun\"", Suites: both,
+		},
+		{
+			Rule: "an attempt that never began hides nothing of the one before", File: "core/run/entries.go",
+			Old: "if !mayHaveLeft(before) {", New: "if !mayHaveLeft(before) || e.Attempt >= 0 {", Suites: both,
 		},
 		{
 			Rule: "after an unknown error no rollback runs", File: execute,

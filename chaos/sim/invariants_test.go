@@ -153,6 +153,7 @@ func (o *observer) entry(p *proc, entries []core.Entry, i int) {
 	retry := e.Strategy == core.AlwaysRetry
 	switch e.State {
 	case core.StateStarted:
+		w.before[id] = prev
 		o.mayStart(e, prev, entries[:i])
 		if i < len(entries)-1 {
 			w.violate("entry %d starts %s, and entries follow in the same request", e.Seq, id)
@@ -165,6 +166,9 @@ func (o *observer) entry(p *proc, entries []core.Entry, i int) {
 			w.violate("entry %d: %s is APPLIED, and it has no effect", e.Seq, id)
 		}
 	case core.StateRolledBack:
+		if b := w.before[id]; e.Reason == "not begun" && (b.State == core.StateRollbackFailed || !isTx(id) && (b.State == core.StateStarted || b.State == core.StateFailed)) {
+			w.violate("entry %d: an attempt at %s that never began hides that it was %s", e.Seq, id, b.State)
+		}
 		if prev.Unknown && !e.Reconciled {
 			w.violate("entry %d: %s is ROLLED_BACK after an unknown outcome", e.Seq, id)
 		}

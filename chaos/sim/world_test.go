@@ -51,9 +51,10 @@ type world struct {
 	o          observer
 	effects    int
 	failed     map[string]bool
-	inFlight   map[string]int  // effects of steps that began under a lease that was lost meanwhile
-	unsure     map[string]bool // changes about which a person was too early, or that were taken back too late
-	unlocked   uint64          // the highest token whose lease a person ended
+	inFlight   map[string]int         // effects of steps that began under a lease that was lost meanwhile
+	unsure     map[string]bool        // changes about which a person was too early, or that were taken back too late
+	before     map[string]core.Record // of each change: before its last STARTED
+	unlocked   uint64                 // the highest token whose lease a person ended
 	faulted    map[fault]int
 	disturbed  bool // by more than answers of the store that were lost
 	trace      []note
@@ -63,7 +64,7 @@ type world struct {
 func newWorld(sc *scenario) *world {
 	w := &world{
 		sc: sc, real: memstore.New(), origin: time.Now(), arrived: make(chan struct{}, 1),
-		inFlight: map[string]int{}, failed: map[string]bool{}, unsure: map[string]bool{}, faulted: map[fault]int{},
+		inFlight: map[string]int{}, failed: map[string]bool{}, unsure: map[string]bool{}, before: map[string]core.Record{}, faulted: map[fault]int{},
 	}
 	w.db, w.svc = newDatabase(w), newService(w)
 	w.store = w.real

@@ -40,7 +40,8 @@ func All() ([]Transition, error) {
 	all := []Transition{
 		{core.StateStarted, core.StateApplied, Attempt},
 		{core.StateStarted, core.StateFailed, Attempt},
-		{core.StateStarted, core.StateRolledBack, Attempt}, // it never began
+		{core.StateStarted, core.StateRolledBack, Attempt},     // it never began
+		{core.StateStarted, core.StateRollbackFailed, Attempt}, // likewise, and that is what was known before
 		{core.StateFailed, core.StateRolledBack, Attempt},
 		{core.StateFailed, core.StateRollbackFailed, Attempt},
 		{core.StateFailed, core.StateFailed, Attempt}, // rolled back in part

@@ -263,8 +263,10 @@ func (r *Runner) takeBackIntent(ctx context.Context, h *holding, entries []core.
 	defer done()
 	ctx, cancel := context.WithTimeout(last, max(time.Second, r.o.Lease/5))
 	defer cancel()
+	before := h.snapshot
 	if len(entries) > 0 && h.reload(ctx) == nil && h.hash == entries[len(entries)-1].Hash {
-		back := []core.Entry{notBegunEntry(entries[len(entries)-1], r.o.Now())}
+		started := entries[len(entries)-1]
+		back := []core.Entry{notBegunEntry(started, before.Records[started.ChangeID], r.o.Now())}
 		core.Seal(r.o.Ledger, h.seq, h.hash, back)
 		if h.store.Append(ctx, core.Append{Lease: h.lease, Entries: back, Release: true}) == nil {
 			h.released = true

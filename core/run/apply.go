@@ -70,7 +70,8 @@ type execution struct {
 	h         *holding
 	token     uint64
 	settled   map[string]plan.Verdict
-	captured  []string // by the steps of the change at work
+	before    core.Record // of the change that was started last: before that
+	captured  []string    // by the steps of the change at work
 	// keptByOther: what was captured comes from the ledger, without secrets.
 	keptByOther bool
 

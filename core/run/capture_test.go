@@ -225,6 +225,52 @@ func TestAttemptThatNeverBegan(t *testing.T) {
 	}
 }
 
+// An attempt that never began hides nothing of the one before it: when the strategy is
+// edited meanwhile, a person is still asked.
+func TestNeverBegunHidesNothing(t *testing.T) {
+	refused := errors.New("refused")
+	for name, tt := range map[string]struct {
+		err      error
+		rollback core.Step
+		state    core.State
+		unknown  bool
+	}{
+		"failed":              {err: refused, state: core.StateFailed},
+		"failed, who knows":   {err: core.Unknown(errLost), state: core.StateFailed, unknown: true},
+		"its rollback failed": {err: refused, rollback: core.Step{Do: func(context.Context, *core.Session) error { return refused }}, state: core.StateRollbackFailed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := core.Change{ID: "c1", Order: "1", TargetSystem: "t", Revision: "1", Recovery: core.Recovery{Strategy: core.AlwaysRetry}}
+			c.Apply.Do, c.Rollback = func(context.Context, *core.Session) error { return tt.err }, tt.rollback
+			store, target := memstore.New(), &away{Target: core.NewClientTarget("t", 1)}
+			apply := func() (*run.Report, error) {
+				r, err := run.New(run.Options{Ledger: ledger, Store: store, Targets: map[string]core.Target{"t": target}, Stages: []core.Stage{stage("main", c)}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return r.Apply(t.Context(), run.ApplyOptions{})
+			}
+			for _, want := range []core.Code{core.CodeChangeFailed, core.CodeUnavailable} {
+				if _, err := apply(); core.CodeOf(err) != want {
+					t.Fatalf("%v, want %s", err, want)
+				}
+				target.at = map[int]bool{target.n + 1: true}
+			}
+			s, err := store.Load(t.Context(), ledger)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r := s.Records["c1"]; r.State != tt.state || r.Unknown != tt.unknown || r.Attempt != 1 {
+				t.Errorf("it is %+v", r)
+			}
+			c.Recovery.Strategy, target.at = core.ManualIntervention, nil
+			if _, err := apply(); core.CodeOf(err) != core.CodeManualIntervention {
+				t.Errorf("%v, want a person to be asked", err)
+			}
+		})
+	}
+}
+
 // What an earlier process found is not put back when it held a secret: the ledger does
 // not have that.
 func TestCapturedSecretOfAnotherProcess(t *testing.T) {

@@ -33,6 +33,7 @@ func (r *Runner) entryFor(exec, stage string, c *core.Change, prev core.Record, 
 // startedEntry is the intent to apply c, for the snapshot s.
 func (x *execution) startedEntry(s core.Snapshot, st *plan.Stage, c *plan.Change) core.Entry {
 	prev := s.Records[c.Change.ID]
+	x.before = prev
 	e := x.r.entryFor(x.id, st.Name, c.Change, prev, c.TxType)
 	e.State, e.Attempt = core.StateStarted, prev.Attempt+1
 	if prev.State == core.StateManualMarkedRolledBack {
@@ -42,13 +43,42 @@ func (x *execution) startedEntry(s core.Snapshot, st *plan.Stage, c *plan.Change
 	return e
 }
 
-// notBegunEntry ends the attempt of started, which only its owner can know never
-// began. It does not count.
-func notBegunEntry(started core.Entry, now time.Time) core.Entry {
-	e := started
+// notBegun makes e the end of an attempt that never began, which only its owner can
+// know. It does not count; and what was known before it of the attempts before, which
+// may have left something behind, stays what is known: a strategy that is edited later
+// must not find it gone.
+func notBegun(e core.Entry, before core.Record) core.Entry {
 	e.State, e.Operation, e.Reason = core.StateRolledBack, core.OpRollback, "not begun"
-	e.PrevSeq, e.EndedAt = started.Seq, now
 	e.Attempt--
+	if !mayHaveLeft(before) {
+		return e
+	}
+	e.State, e.Unknown = before.State, before.Unknown
+	if before.State == core.StateStarted {
+		e.State, e.Unknown = core.StateFailed, true
+	}
+	e.Operation, e.TxType, e.TargetSystem = before.Operation, before.TxType, before.TargetSystem
+	e.Checksum, e.Reconciled = before.Checksum, before.Reconciled
+	return e
+}
+
+// mayHaveLeft reports whether the target system may hold something of the attempts that
+// a record ends with.
+func mayHaveLeft(r core.Record) bool {
+	switch r.State {
+	case core.StateRollbackFailed:
+		return true
+	case core.StateStarted, core.StateFailed:
+		return r.TxType != core.TxShared && (r.State == core.StateStarted || r.Unknown || r.TxType == core.TxNone || r.TxType == "")
+	case core.StateNone, core.StateApplied, core.StateRolledBack, core.StateManualMarkedApplied, core.StateManualMarkedRolledBack:
+	}
+	return false
+}
+
+// notBegunEntry ends the attempt of started, on which no answer came.
+func notBegunEntry(started core.Entry, before core.Record, now time.Time) core.Entry {
+	e := notBegun(started, before)
+	e.PrevSeq, e.EndedAt, e.Captured = started.Seq, now, nil
 	return e
 }
 

@@ -244,9 +244,8 @@ func (x *execution) startGrace() func() {
 
 // notBegun records that the attempt never began, which only its owner can know.
 func (x *execution) notBegun(st *plan.Stage, cur *plan.Change, began time.Time, why error) result {
-	e := x.resultEntry(st, cur, core.StateRolledBack, began)
-	e.Operation, e.Reason, e.Error = core.OpRollback, "not begun", x.entryError(why)
-	e.Attempt-- // it does not count
+	e := notBegun(x.resultEntry(st, cur, core.StateRolledBack, began), x.before)
+	e.Error = x.entryError(why)
 	return result{entries: []core.Entry{e}, status: ChangeNotReached, stop: why, rollBackFrom: -1, began: began}
 }
 
