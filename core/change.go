@@ -67,6 +67,11 @@ type Step struct {
 	Handle reflect.Type
 	// Name is the Go function or the template operation, for the audit.
 	Name string
+	// Does says in one line for people what the step will do: plans show it, and nothing
+	// depends on it. It is made of what is written, without asking anybody: references are
+	// not resolved, and values that may be secret (rows, bodies, headers) are not in it.
+	// Empty: plans show Name. See Summary.
+	Does string
 	// NotTransactional says why the step cannot run inside a transaction. Empty: it can.
 	NotTransactional string
 	// LateSafe declares that a late or repeated effect of this step is impossible

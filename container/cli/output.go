@@ -159,7 +159,10 @@ func clean(s string, colored bool) string {
 var ourColor = regexp.MustCompile(`^\x1b\[\d{1,2}m`)
 
 // table prints rows in aligned columns; the first row is the head.
-func (p *printer) table(rows [][]string) {
+func (p *printer) table(rows [][]string) { p.tableWith(rows, nil) }
+
+// tableWith prints a table with lines of text under its rows.
+func (p *printer) tableWith(rows, under [][]string) {
 	var b bytes.Buffer
 	w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
 	for _, r := range rows {
@@ -175,6 +178,11 @@ func (p *printer) table(rows [][]string) {
 			line = p.paint(bold, line)
 		}
 		p.linef("%s", line)
+		if i < len(under) {
+			for _, text := range under[i] {
+				p.linef("%s", p.paint(dim, oneLine(text)))
+			}
+		}
 	}
 }
 

@@ -43,6 +43,7 @@ func printPlan(out *printer, d *operation.PlanData, policy core.DriftPolicy) {
 		}
 		out.linef("%s", out.paint(bold, head))
 		rows := [][]string{{"  DECISION", "ORDER", "CHANGE", "TARGET", "TX TYPE", "REASON"}}
+		under := [][]string{nil}
 		applied := 0
 		for j := range st.Changes {
 			ch := &st.Changes[j]
@@ -58,9 +59,10 @@ func printPlan(out *printer, d *operation.PlanData, policy core.DriftPolicy) {
 				reason += " [after --to]"
 			}
 			rows = append(rows, []string{"  " + string(ch.Decision), ch.Change.Order, ch.Change.ID, ch.Change.TargetSystem, string(ch.TxType), reason})
+			under = append(under, steps(d.Stages[i].Changes[j].Steps))
 		}
 		if len(rows) > 1 {
-			out.table(rows)
+			out.tableWith(rows, under)
 		}
 		if applied > 0 {
 			out.linef("  %s", out.paint(dim, plural(applied, "change")+" applied before"))
@@ -77,6 +79,21 @@ func printPlan(out *printer, d *operation.PlanData, policy core.DriftPolicy) {
 	}
 	out.linef("%s.", line)
 	out.linef("ledger %s at entry %d, plan %s", p.Ledger, p.HeadSeq, p.Digest)
+}
+
+// mostSteps is how many lines a plan has about the steps of one change.
+const mostSteps = 5
+
+// steps says what each step of a change will do.
+func steps(all []operation.PlanStepData) []string {
+	var lines []string
+	for i, s := range all {
+		if len(all) > mostSteps && i == mostSteps-1 {
+			return append(lines, fmt.Sprintf("    and %d more steps", len(all)-i))
+		}
+		lines = append(lines, "    - "+s.Does)
+	}
+	return lines
 }
 
 func printDrift(out *printer, p *plan.Plan, policy core.DriftPolicy) {

@@ -232,6 +232,11 @@ func TestDigest(t *testing.T) {
 	if got := build(t, base()).Digest; got != want {
 		t.Errorf("not stable: %s, %s", want, got)
 	}
+	told := base()
+	first(told).Apply = first(told).Apply.Described("does something")
+	if got := build(t, told).Digest; got != want {
+		t.Errorf("what a plan says for people is in its digest: %s, %s", want, got)
+	}
 	seen := map[string]string{want: "nothing"}
 	for name, edit := range map[string]func(*plan.Input){
 		"head":      func(in *plan.Input) { in.Snapshot.Head.Seq++ },

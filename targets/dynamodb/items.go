@@ -138,7 +138,7 @@ func compileItems(p core.Payload) (core.Step, error) {
 		b.writes = append(b.writes, w)
 	}
 	b.check(f)
-	step := core.Step{Name: ItemsTemplate, Do: b.run, NotTransactional: b.notTransactional()}
+	step := core.Step{Name: ItemsTemplate, Does: b.does(), Do: b.run, NotTransactional: b.notTransactional()}
 	return step, f.Err()
 }
 

@@ -169,7 +169,7 @@ func compileTable(p core.Payload) (core.Step, error) {
 	}
 	rollback := p.Rollback()
 	step := core.Step{
-		Name: TableTemplate, NotTransactional: notInTransaction, Handle: reflect.TypeFor[*Client](),
+		Name: TableTemplate, Does: t.does(), NotTransactional: notInTransaction, Handle: reflect.TypeFor[*Client](),
 		Do: func(ctx context.Context, s *core.Session) error {
 			w, err := newTableWork(ctx, s, t)
 			if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -89,12 +90,27 @@ func compileRequest(p core.Payload) (core.Step, error) {
 	f := &faults{payload: p}
 	w.payload.check(f)
 	name := strings.TrimSpace(w.payload.Method.Value + " " + w.payload.Location.label())
-	return core.Step{Name: name, NotTransactional: notInTransaction, Handle: reflect.TypeFor[*Client](), Do: w.do}, f.err()
+	return core.Step{Name: name, Does: w.payload.does(), NotTransactional: notInTransaction, Handle: reflect.TypeFor[*Client](), Do: w.do}, f.err()
 }
 
-// label names the place for people, without a query.
+// label names the place for people, without a query, and without the user and password
+// that a URL must not have.
 func (l *location) label() string {
-	where, _, _ := strings.Cut(l.Path.Value+l.URL.Value, "?")
+	where := l.Path.Value + l.URL.Value
+	if scheme, rest, is := strings.Cut(where, "://"); is {
+		authority := rest
+		if i := strings.IndexAny(rest, "/?"); i >= 0 {
+			authority = rest[:i]
+		}
+		_, err := url.Parse(where)
+		if i := strings.LastIndexByte(authority, '@'); i >= 0 {
+			rest = rest[i+1:]
+		} else if i := strings.LastIndexByte(rest, '@'); i >= 0 && err != nil && !strings.Contains(authority, "${") { // a password with a slash
+			rest = rest[i+1:]
+		}
+		where = scheme + "://" + rest
+	}
+	where, _, _ = strings.Cut(where, "?")
 	return where
 }
 

@@ -44,6 +44,8 @@ func operationTemplate() core.Template {
 
 // operation is one that was compiled.
 type operation interface {
+	// does says what it does to a collection, for a plan.
+	does(on string) string
 	// apply does it, and reports whether it was done before.
 	apply(ctx context.Context, w *work) (already bool, err error)
 }
@@ -144,7 +146,7 @@ func compile(p core.Payload) (core.Step, error) {
 	}
 	rollback := p.Rollback()
 	s := core.Step{
-		Name: c.name(), Handle: reflect.TypeFor[Handle](), LateSafe: strings.HasPrefix(c.kind, "create"),
+		Name: c.name(), Does: c.does(core.Cap(c.collection, maxName)), Handle: reflect.TypeFor[Handle](), LateSafe: strings.HasPrefix(c.kind, "create"),
 		Do: func(ctx context.Context, s *core.Session) error {
 			w, err := newWork(ctx, s, c)
 			if err != nil {

@@ -118,6 +118,7 @@ func compileBucket(p core.Payload) (core.Step, error) {
 			return w.delete(ctx, rollback)
 		}
 	})
+	step.Does = payload.does()
 	if !rollback {
 		step.Capture = func(ctx context.Context, s *core.Session) (string, error) {
 			w, err := newBucketWork(ctx, s, payload)

@@ -202,6 +202,7 @@ func compileObject(p core.Payload) (core.Step, error) {
 		}
 		return w.delete(ctx, rollback)
 	})
+	step.Does = payload.does()
 	if !rollback {
 		step.Capture = func(ctx context.Context, s *core.Session) (string, error) {
 			w, err := newObjectWork(ctx, s, payload)

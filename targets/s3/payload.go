@@ -24,14 +24,6 @@ func decode[T any, P interface {
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-func values(list []core.Text) []string {
-	var out []string
-	for _, t := range list {
-		out = append(out, t.Value)
-	}
-	return out
-}
-
 func plain(texts map[string]core.Text) map[string]string {
 	out := map[string]string{}
 	for k, v := range texts {

@@ -233,7 +233,7 @@ func (r *corsRule) check(f *awstarget.Faults, at core.Position) {
 }
 
 func (r *corsRule) sdk() types.CORSRule {
-	out := types.CORSRule{AllowedOrigins: values(r.Origins), AllowedMethods: values(r.Methods), AllowedHeaders: values(r.Headers), ExposeHeaders: values(r.Expose), MaxAgeSeconds: r.MaxAge}
+	out := types.CORSRule{AllowedOrigins: awstarget.Names(r.Origins), AllowedMethods: awstarget.Names(r.Methods), AllowedHeaders: awstarget.Names(r.Headers), ExposeHeaders: awstarget.Names(r.Expose), MaxAgeSeconds: r.MaxAge}
 	if !awstarget.Blank(r.ID) {
 		out.ID = aws.String(r.ID.Value)
 	}

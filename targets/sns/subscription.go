@@ -260,7 +260,7 @@ func compileSubscription(p core.Payload) (core.Step, error) {
 	rollback := p.Rollback()
 	id := t.identity()
 	return core.Step{
-		Name:             SubscriptionTemplate + " " + t.operation() + " " + id.Topic.Value + " " + id.Protocol.Value,
+		Name: SubscriptionTemplate + " " + t.operation() + " " + id.Topic.Value + " " + id.Protocol.Value, Does: t.does(),
 		NotTransactional: notInTransaction, Handle: reflect.TypeFor[*Client](),
 		Do: func(ctx context.Context, s *core.Session) error {
 			w, err := newSubscriptionWork(ctx, s, t)

@@ -236,7 +236,7 @@ func compileTopic(p core.Payload) (core.Step, error) {
 	}
 	rollback := p.Rollback()
 	return core.Step{
-		Name: TopicTemplate + " " + t.operation() + " " + t.topic().Value, NotTransactional: notInTransaction, Handle: reflect.TypeFor[*Client](),
+		Name: TopicTemplate + " " + t.operation() + " " + t.topic().Value, Does: t.does(), NotTransactional: notInTransaction, Handle: reflect.TypeFor[*Client](),
 		LateSafe: t.Create != nil,
 		Do: func(ctx context.Context, s *core.Session) error {
 			w, err := newTopicWork(ctx, s, t)

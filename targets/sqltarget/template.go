@@ -95,6 +95,7 @@ func compile(d Dialect, p core.Payload) (script, core.Step, error) {
 	for _, st := range statements {
 		s.leaves = s.leaves || leaves(st.Head)
 	}
+	step.Does = does(d, statements)
 	if !c.SplitStatements {
 		statements = []split.Statement{whole(text.Value, statements)}
 	}

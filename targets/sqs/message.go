@@ -159,7 +159,7 @@ func compileMessage(p core.Payload) (core.Step, error) {
 		return core.Step{}, err
 	}
 	return core.Step{
-		Name: MessageTemplate + " " + m.Queue.Value, NotTransactional: notInTransaction, Handle: reflect.TypeFor[*Client](),
+		Name: MessageTemplate + " " + m.Queue.Value, Does: m.does(), NotTransactional: notInTransaction, Handle: reflect.TypeFor[*Client](),
 		Do: func(ctx context.Context, s *core.Session) error { return sendMessage(ctx, s, m) },
 	}, nil
 }

@@ -134,7 +134,7 @@ func compileQueue(p core.Payload) (core.Step, error) {
 	}
 	rollback := p.Rollback()
 	return core.Step{
-		Name: QueueTemplate + " " + q.operation() + " " + q.queue().Value, NotTransactional: notInTransaction, Handle: reflect.TypeFor[*Client](),
+		Name: QueueTemplate + " " + q.operation() + " " + q.queue().Value, Does: q.does(), NotTransactional: notInTransaction, Handle: reflect.TypeFor[*Client](),
 		LateSafe: q.Create != nil,
 		Do: func(ctx context.Context, s *core.Session) error {
 			w, err := newQueueWork(ctx, s, q)

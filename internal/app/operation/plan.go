@@ -43,6 +43,15 @@ type PlanChangeData struct {
 	Reason       string           `json:"reason"`
 	TxType       core.TxType      `json:"txType"`
 	Drift        []core.DriftKind `json:"drift"`
+	// Steps are what is yet to be done: those of a change that is to be applied, now or,
+	// after it is settled, perhaps.
+	Steps []PlanStepData `json:"steps,omitempty"`
+}
+
+// PlanStepData is a step of PlanChangeData.
+type PlanStepData struct {
+	Name string `json:"name"`
+	Does string `json:"does"`
 }
 
 // Plan locks and writes nothing.
@@ -78,6 +87,11 @@ func newPlanData(p *plan.Plan, head core.Head, gone bool) *PlanData {
 			}
 			if cd.Drift == nil {
 				cd.Drift = []core.DriftKind{}
+			}
+			if ch.Decision == plan.Apply || ch.Decision == plan.Settle {
+				for _, pair := range ch.Change.Pairs() {
+					cd.Steps = append(cd.Steps, PlanStepData{Name: pair.Apply.Label(), Does: pair.Apply.Summary()})
+				}
 			}
 			sd.Changes = append(sd.Changes, cd)
 		}
