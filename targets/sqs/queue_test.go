@@ -50,8 +50,8 @@ steps:
 			t.Errorf("probe: %s (%v), want %s", got, err, want)
 		}
 	}
-	probe(core.ProbeUnknown) // the dead-letter queue that it names is not there
-	for range 2 {            // the second time all is there already
+	probe(core.ProbeNotApplied) // nor is the dead-letter queue that it names
+	for range 2 {               // the second time all is there already
 		if err := r.Apply(t.Context()); err != nil {
 			t.Fatal(err)
 		}

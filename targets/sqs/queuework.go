@@ -164,21 +164,26 @@ func (w *queueWork) probe(ctx context.Context) (core.ProbeResult, error) {
 		}
 		return core.ProbeApplied, nil
 	}
+	// Other queues that it names are looked at only when they matter.
+	named, err := w.wantedOf(func(queue string) (string, error) { return queue, nil })
+	if err != nil {
+		return core.ProbeUnknown, err
+	}
+	_, state, err := w.c.look(ctx, w.at, len(named.Tags) > 0)
+	switch {
+	case err != nil:
+		return core.ProbeUnknown, err
+	case w.payload.Create != nil && !state.Exists: // nor need its dead-letter queue be there
+		return core.ProbeNotApplied, nil
+	case !state.Exists:
+		return core.ProbeUnknown, missing(w.name)
+	}
 	wanted, err := w.wanted(ctx)
 	if err != nil {
 		return core.ProbeUnknown, err
 	}
-	_, state, err := w.c.look(ctx, w.at, len(wanted.Tags) > 0)
-	if err != nil {
-		return core.ProbeUnknown, err
-	}
-	different := state.Exists && len(wanted.Differences(state, sameAttribute)) > 0
 	switch {
-	case w.payload.Create != nil && !state.Exists:
-		return core.ProbeNotApplied, nil
-	case !state.Exists:
-		return core.ProbeUnknown, missing(w.name)
-	case !different:
+	case len(wanted.Differences(state, sameAttribute)) == 0:
 		return core.ProbeApplied, nil
 	case w.payload.Create != nil:
 		return core.ProbeConflict, nil
