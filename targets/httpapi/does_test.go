@@ -20,10 +20,7 @@ func TestDoes(t *testing.T) {
 		"{ method: POST, path: /plans, headers: { Request-Id: '${idempotencyKey}' } }":                                    "POST /plans with its idempotency key",
 		"{ method: PUT, path: '/plans/${idempotencyKey}' }":                                                               "PUT /plans/${idempotencyKey} with its idempotency key",
 		"{ method: POST, path: /plans, json: {}, existing: { path: /plans/canary, expect: { json: { $.a: canary } } } }":  "POST /plans with JSON, unless the same is there already",
-		"{ method: POST, url: 'https://canary:canary@partner.example/users/@me' }":                                        "POST https://partner.example/users/@me",
-		"{ method: POST, url: 'https://canary:ca/nary@partner.example' }":                                                 "POST https://partner.example",
 		"{ method: POST, url: 'https://partner.example?mail=canary@shop.example' }":                                       "POST https://partner.example",
-		"{ method: POST, url: 'https://canary@${env:HOST}/x' }":                                                           "POST https://${env:HOST}/x",
 		"{ method: POST, url: '${env:BASE}/x?mail=canary@shop.example' }":                                                 "POST ${env:BASE}/x",
 		`{ method: POST, path: "/a\e]0;x\a" }`:                                                                            "POST /a\uFFFD]0;x\uFFFD",
 		"{ method: POST, path: " + long + ", json: {} }":                                                                  "POST " + core.Cap(long, maxShown) + " with JSON",
@@ -35,6 +32,22 @@ func TestDoes(t *testing.T) {
 		}
 		if got := c.Apply.Summary(); got != want || strings.Contains(got+c.Apply.Label(), "canary") {
 			t.Errorf("%s\n got %s\nwant %s\n(%s)", body, got, want, c.Apply.Label())
+		}
+	}
+}
+
+// User and password in a URL are no secrets to those who write errors and plans.
+func TestUserAndPasswordInAURL(t *testing.T) {
+	target := New("partner", "https://partner.example/v1", http.DefaultClient)
+	for _, where := range []string{"https://canary:canary@partner.example/users/@me", "https://canary:ca/nary@partner.example", "https://canary@${env:HOST}/x", "https://canary:ca/nary@${env:HOST}"} {
+		_, err := load(target, "apply: { method: POST, url: '"+where+"' }")
+		if err == nil || !strings.Contains(err.Error(), "yaml:4:30: url ") || strings.Contains(err.Error(), "nary") {
+			t.Errorf("%s: %v", where, err)
+		}
+	}
+	for _, where := range []string{"https://partner.example/users/@me", "${env:BASE}/users/@me", "https://${env:HOST}:8443/x?to=a@b.example", "https://partner.example:${env:PORT}/"} {
+		if _, err := load(target, "apply: { method: POST, url: '"+where+"' }"); err != nil {
+			t.Errorf("%s: %v", where, err)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -93,25 +94,26 @@ func compileRequest(p core.Payload) (core.Step, error) {
 	return core.Step{Name: name, Does: w.payload.does(), NotTransactional: notInTransaction, Handle: reflect.TypeFor[*Client](), Do: w.do}, f.err()
 }
 
-// label names the place for people, without a query, and without the user and password
-// that a URL must not have.
+// label names the place for people, without a query.
 func (l *location) label() string {
-	where := l.Path.Value + l.URL.Value
-	if scheme, rest, is := strings.Cut(where, "://"); is {
-		authority := rest
-		if i := strings.IndexAny(rest, "/?"); i >= 0 {
-			authority = rest[:i]
-		}
-		_, err := url.Parse(where)
-		if i := strings.LastIndexByte(authority, '@'); i >= 0 {
-			rest = rest[i+1:]
-		} else if i := strings.LastIndexByte(rest, '@'); i >= 0 && err != nil && !strings.Contains(authority, "${") { // a password with a slash
-			rest = rest[i+1:]
-		}
-		where = scheme + "://" + rest
-	}
-	where, _, _ = strings.Cut(where, "?")
+	where, _, _ := strings.Cut(l.Path.Value+l.URL.Value, "?")
 	return where
+}
+
+// references are what is not known before a run.
+var references = regexp.MustCompile(`\$\{[^}]*\}`)
+
+// named says what is wrong with a URL; "": nothing that can be seen before a run. User and
+// password would be shown with it, since errors and plans name the place.
+func named(where string) string {
+	u, err := url.Parse(references.ReplaceAllString(where, "0"))
+	switch {
+	case err != nil:
+		return "is no URL: write special characters as %XX"
+	case u.User != nil:
+		return "must not hold user and password: give the target system auth: { basic: … }, with references"
+	}
+	return ""
 }
 
 // methods that a change may use. A GET changes nothing, but may be all that a trigger needs.
@@ -165,6 +167,8 @@ func (l *location) check(f *faults, prefix string) {
 		f.at(l.URL.Start, "%surl must be one of http or https", prefix)
 	case strings.ContainsAny(l.Path.Value+l.URL.Value, " \t\r\n#"):
 		f.at(first(l.Path.Start, l.URL.Start), "%spath and %surl hold no spaces and no #: write special characters as %%XX", prefix, prefix)
+	case named(l.URL.Value) != "":
+		f.at(l.URL.Start, "%surl %s", prefix, named(l.URL.Value))
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.Headers)) {
 		if why := wrongHeader(name); why != "" {
