@@ -44,6 +44,27 @@ func IsUnknown(err error) bool {
 	return errors.As(err, &u)
 }
 
+// NothingDone marks err as one of a step that certainly did nothing, and whose rollback
+// must not run: what it found in its place is not the change's. Nil stays nil.
+func NothingDone(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &NothingDoneError{err}
+}
+
+// NothingDoneError is an error of a step that did nothing.
+type NothingDoneError struct{ Err error }
+
+func (e *NothingDoneError) Error() string { return e.Err.Error() }
+func (e *NothingDoneError) Unwrap() error { return e.Err }
+
+// IsNothingDone reports whether the step that gave err did nothing.
+func IsNothingDone(err error) bool {
+	_, is := errors.AsType[*NothingDoneError](err)
+	return is && !IsUnknown(err)
+}
+
 // ConflictError says that a conditional write found something else than it
 // expected. Nothing was written.
 type ConflictError struct {

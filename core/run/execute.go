@@ -270,14 +270,23 @@ func (x *execution) changeError(st *plan.Stage, cur *plan.Change, f failure, sta
 
 // failed records a failure without a transaction.
 func (x *execution) failed(ctx context.Context, st *plan.Stage, cur *plan.Change, began time.Time, f failure) result {
+	from := f.step
+	if core.IsNothingDone(f.err) && !f.unknown {
+		switch from--; {
+		case mayHaveLeft(x.before): // what it found may be an earlier attempt's, and may not
+			from = -1
+		case from < 0:
+			return x.rolledBack(ctx, st, cur, began, f, nothingDone)
+		}
+	}
 	e := x.resultEntry(st, cur, core.StateFailed, began)
 	e.Error, e.Unknown = x.entryError(f.err), f.unknown
 	res := result{
 		entries: []core.Entry{e}, status: ChangeFailed, err: x.changeError(st, cur, f, core.StateFailed), rollBackFrom: -1, began: began,
 		stop: x.mustStop(ctx, f.err),
 	}
-	if !f.unknown && canTakeBack(cur.Change, f.step) && !errors.Is(res.stop, core.ErrLeaseLost) && f.step >= 0 {
-		res.rollBackFrom = f.step
+	if !f.unknown && canTakeBack(cur.Change, from) && !errors.Is(res.stop, core.ErrLeaseLost) && from >= 0 {
+		res.rollBackFrom = from
 	}
 	return res
 }

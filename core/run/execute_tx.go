@@ -64,13 +64,14 @@ func (x *execution) performTx(ctx context.Context, st *plan.Stage, cur *plan.Cha
 	return x.rolledBack(ctx, st, cur, began, failure{err: explain(ctx, err), step: at}, undoneByTarget)
 }
 
-// Why nothing of a failed transaction is left.
+// Why nothing of a failed attempt is left.
 const (
+	nothingDone    = "the step that failed did nothing"
 	undoneByTarget = "the target system rolled the transaction back"
 	nothingShared  = "nothing was written: its writes share the audit store's transaction"
 )
 
-// rolledBack records a failed transaction, of which nothing is left.
+// rolledBack records a failure of which nothing is left: a transaction's, as a rule.
 func (x *execution) rolledBack(ctx context.Context, st *plan.Stage, cur *plan.Change, began time.Time, f failure, why string) result {
 	failed := x.resultEntry(st, cur, core.StateFailed, began)
 	failed.Error = x.entryError(f.err)
