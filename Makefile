@@ -133,6 +133,12 @@ bench-dynamodb: ## Measure the audit store on DynamoDB: requests, cost, time bes
 	@$(LOCALSTACK) run -route $(ROUTE) -- $(CACHE)/bin/bench-dynamodb $(BENCHFLAGS)
 	@$(LOCALSTACK) run -route dynamodb -- $(CACHE)/bin/bench-dynamodb -costs=false $(BENCHFLAGS)
 
+.PHONY: bench-targets
+bench-targets: ## Measure a change on each target system beside its own client making the same calls. BENCHFLAGS='-n 200 -only s3,sqs'
+	@cd localstack-tests && go build -o $(LOCALSTACK) ./cmd/localstack
+	@cd bench && go build -o $(CACHE)/bin/bench-targets ./cmd/bench-targets
+	@$(LOCALSTACK) run -route $(ROUTE) -- $(CACHE)/bin/bench-targets $(BENCHFLAGS)
+
 .PHONY: bench-lambda
 bench-lambda: ## Measure the Lambda function: start, cold and warm invocations, memory, zips, targets' shares. BENCHFLAGS='-n 3'
 	@infra/verify tools >/dev/null # the emulator

@@ -47,8 +47,9 @@ func TestPrograms(t *testing.T) {
 	if len(list.types) < 3 || list.imports["postgres"] == "" {
 		t.Fatalf("%+v", list)
 	}
-	for _, without := range append([]string{""}, list.types...) {
-		text := list.program(func(e string) bool { return e == without })
+	for i := range 2 * (1 + len(list.types)) {
+		without := append([]string{""}, list.types...)[i/2]
+		text := list.program([]string{handler, command}[i%2], func(e string) bool { return e == without })
 		parsed, err := parser.ParseFile(token.NewFileSet(), "main.go", text, parser.SkipObjectResolution)
 		if err != nil {
 			t.Fatalf("%v\n%s", err, text)

@@ -22,9 +22,9 @@ import (
 )
 
 type options struct {
-	root, dir, rie string
-	runs, warm     int
-	shares         bool
+	root, dir, rie  string
+	runs, warm      int
+	measure, shares bool
 }
 
 func main() {
@@ -34,6 +34,7 @@ func main() {
 	flag.StringVar(&o.rie, "rie", "", "the emulator; default: the one that infra/verify tools installs")
 	flag.IntVar(&o.runs, "n", 10, "how many processes of each")
 	flag.IntVar(&o.warm, "warm", 20, "how many warm invocations of each process")
+	flag.BoolVar(&o.measure, "measure", true, "measure the functions; false: build without each target system only")
 	flag.BoolVar(&o.shares, "shares", true, "build without each target system, too")
 	flag.Parse()
 
@@ -56,6 +57,9 @@ func bench(ctx context.Context, o *options) (missed int, err error) {
 	}
 	if err := o.complete(); err != nil {
 		return 0, err
+	}
+	if !o.measure {
+		return 0, printShares(ctx, os.Stdout, o)
 	}
 	functions, err := buildFunctions(ctx, o)
 	if err != nil {
@@ -103,6 +107,9 @@ func (o *options) complete() (err error) {
 	}
 	if err := os.MkdirAll(o.dir, 0o755); err != nil {
 		return err
+	}
+	if !o.measure { // no function is started
+		return nil
 	}
 	if o.rie != "" {
 		o.rie, err = filepath.Abs(o.rie)

@@ -11,6 +11,7 @@ import (
 	"go/token"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -33,12 +34,12 @@ func readTargets(file string) (targetList, error) {
 		return list, err
 	}
 	for _, i := range parsed.Imports {
-		path := strings.Trim(i.Path.Value, `"`)
-		name := path[strings.LastIndex(path, "/")+1:]
+		imported := strings.Trim(i.Path.Value, `"`)
+		name := path.Base(imported)
 		if i.Name != nil {
 			name = i.Name.Name
 		}
-		list.imports[name] = path
+		list.imports[name] = imported
 	}
 	ast.Inspect(parsed, func(n ast.Node) bool {
 		literal, ok := n.(*ast.CompositeLit)
@@ -66,24 +67,33 @@ func name(expression string) string {
 	return before
 }
 
-// program is a main with all target types but one.
-func (l targetList) program(without func(string) bool) string {
+// The packages whose Main a program calls.
+const (
+	handler = "github.com/flamingock/flamingock-go/lambda/handler"
+	command = "github.com/flamingock/flamingock-go/container/cli"
+)
+
+// program is a main, of the function or the command line, with all target types but one.
+func (l targetList) program(mains string, without func(string) bool) string {
 	var imports, types strings.Builder
 	kept := slices.DeleteFunc(slices.Clone(l.types), without)
 	for _, t := range kept {
 		fmt.Fprintf(&types, "\t\t%s,\n", t)
 	}
-	for name, path := range l.imports {
+	for name, imported := range l.imports {
 		if name == "core" || strings.Contains(types.String(), name+".") {
-			fmt.Fprintf(&imports, "\t%s %q\n", name, path)
+			fmt.Fprintf(&imports, "\t%s %q\n", name, imported)
 		}
 	}
-	return fmt.Sprintf("package main\n\nimport (\n%s\t%q\n)\n\nvar version string\n\nfunc main() {\n\thandler.Main(core.Program{Version: version, Targets: []core.TargetType{\n%s\t}})\n}\n",
-		imports.String(), "github.com/flamingock/flamingock-go/lambda/handler", types.String())
+	return fmt.Sprintf("package main\n\nimport (\n%s\t%q\n)\n\nvar version string\n\nfunc main() {\n\t%s.Main(core.Program{Version: version, Targets: []core.TargetType{\n%s\t}})\n}\n",
+		imports.String(), mains, path.Base(mains), types.String())
 }
 
-// printShares builds the function without each target system. What several share (the
-// AWS SDK, a driver that the audit store has as well) is nobody's share.
+// shares are the sizes of what is built with some target types.
+type shares struct{ function, zip, command int64 }
+
+// printShares builds function and command line without each target system. What several
+// share (the AWS SDK, a driver that the audit store has as well) is nobody's share.
 func printShares(ctx context.Context, w io.Writer, o *options) error {
 	list, err := readTargets(filepath.Join(o.root, "targets", "all", "all.go"))
 	if err != nil {
@@ -94,33 +104,31 @@ func printShares(ctx context.Context, w io.Writer, o *options) error {
 		return err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // in a directory for what is built
-	built := func(without func(string) bool) (binary, zip int64, err error) {
-		main, to := filepath.Join(dir, "main.go"), filepath.Join(dir, "bootstrap")
-		if err := os.WriteFile(main, []byte(list.program(without)), 0o600); err != nil {
-			return 0, 0, err
-		}
-		if err := o.build(ctx, runtime.GOARCH, to, main); err != nil {
-			return 0, 0, err
+	built := func(without func(string) bool) (s shares, err error) {
+		to := filepath.Join(dir, "bootstrap")
+		if s.function, err = list.size(ctx, o, handler, without, to); err != nil {
+			return s, err
 		}
 		if err := o.run(ctx, nil, "go", "run", "./lambda/zip", to+".zip", to); err != nil {
-			return 0, 0, err
+			return s, err
 		}
-		if binary, err = sizeOf(to); err != nil {
-			return 0, 0, err
+		if s.zip, err = sizeOf(to + ".zip"); err != nil {
+			return s, err
 		}
-		zip, err = sizeOf(to + ".zip")
-		return binary, zip, err
+		s.command, err = list.size(ctx, o, command, without, filepath.Join(dir, "flamingock"))
+		return s, err
 	}
-	binary, zip, err := built(func(string) bool { return false })
+	all, err := built(func(string) bool { return false })
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\nThe share of each target system: what the function of linux/%s is smaller without it.\n\n| without | binary | zip |\n| --- | --- | --- |\n", runtime.GOARCH)
-	fmt.Fprintf(w, "| nothing | %s | %s |\n", mega(binary), mega(zip))
+	fmt.Fprintf(w, "\nThe share of each target system: what function and command line of linux/%s are smaller without it.\n\n", runtime.GOARCH)
+	fmt.Fprint(w, "| without | function | its zip | command line |\n| --- | --- | --- | --- |\n")
+	fmt.Fprintf(w, "| nothing | %s | %s | %s |\n", mega(all.function), mega(all.zip), mega(all.command))
 	line := func(name string, without func(string) bool) error {
-		b, z, err := built(without)
+		s, err := built(without)
 		if err == nil {
-			fmt.Fprintf(w, "| %s | −%s | −%s |\n", name, mega(binary-b), mega(zip-z))
+			fmt.Fprintf(w, "| %s | −%s | −%s | −%s |\n", name, mega(all.function-s.function), mega(all.zip-s.zip), mega(all.command-s.command))
 		}
 		return err
 	}
@@ -130,4 +138,16 @@ func printShares(ctx context.Context, w io.Writer, o *options) error {
 		}
 	}
 	return line("all of them", func(string) bool { return true })
+}
+
+// size builds a program and returns how large it is.
+func (l targetList) size(ctx context.Context, o *options, mains string, without func(string) bool, to string) (int64, error) {
+	main := to + ".go"
+	if err := os.WriteFile(main, []byte(l.program(mains, without)), 0o600); err != nil {
+		return 0, err
+	}
+	if err := o.build(ctx, runtime.GOARCH, to, main); err != nil {
+		return 0, err
+	}
+	return sizeOf(to)
 }
