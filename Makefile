@@ -49,6 +49,11 @@ test: ## Vet and test all modules with the race detector; list what was skipped.
 	@cd localstack-tests && go build -o $(LOCALSTACK) ./cmd/localstack
 	@$(LOCALSTACK) run -route $(ROUTE) -- go run ./internal/testreport $(TESTFLAGS)
 
+.PHONY: conformance
+conformance: ## Print which case of the suites passes on which target system and server. ROUTE=host TESTFLAGS=-race
+	@cd localstack-tests && go build -o $(LOCALSTACK) ./cmd/localstack
+	@$(LOCALSTACK) run -route $(ROUTE) -- go run ./internal/conformance -count=1 $(TESTFLAGS)
+
 .PHONY: build
 build: ## Build bin/flamingock, static and stripped. TAGS=otel: with exporters of telemetry.
 	CGO_ENABLED=0 go build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)' -o bin/flamingock$(shell go env GOEXE) ./container

@@ -66,12 +66,20 @@ func inRunner() []Mutant {
 			Old: "if !mayHaveLeft(before) {", New: "if !mayHaveLeft(before) || e.Attempt >= 0 {", Suites: both,
 		},
 		{
+			Rule: "the rollback of a step that did nothing does not run", File: execute,
+			Old: "if core.IsNothingDone(f.err) && !f.unknown {", New: "if core.IsNothingDone(f.err) && f.unknown {", Suites: both,
+		},
+		{
+			Rule: "what an earlier attempt may have left is not taken for somebody else's", File: execute,
+			Old: "case mayHaveLeft(x.before): // what it found", New: "case mayHaveLeft(x.before) && from > 9: // what it found", Suites: both,
+		},
+		{
 			Rule: "after an unknown error no rollback runs", File: execute,
 			Old: "if !f.unknown && canTakeBack(", New: "if canTakeBack(", Suites: both,
 		},
 		{
 			Rule: "a cancelled context is an unknown outcome", File: direct,
-			Old: "(core.IsUnknown(err) || ctx.Err() != nil || isContextError(err)) && !p.Apply.LateSafe", New: "core.IsUnknown(err) && false", Suites: both,
+			Old: "(core.IsUnknown(err) || ctx.Err() != nil || isContextError(err)) && !harmless", New: "core.IsUnknown(err) && !harmless && false", Suites: both,
 		},
 		{
 			Rule: "the fence is raised before every read of a marker", File: settle,

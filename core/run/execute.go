@@ -23,6 +23,7 @@ type result struct {
 	// rollBackFrom is the index of the step to roll back from, when the entries are
 	// recorded; -1: nothing to roll back.
 	rollBackFrom int
+	left         []string // what no rollback takes back, for people
 	began        time.Time
 	marker       *core.Marker // can be deleted once the entries are recorded
 	items        any          // of a TX_SHARED change: written with the entries
@@ -271,10 +272,11 @@ func (x *execution) changeError(st *plan.Stage, cur *plan.Change, f failure, sta
 // failed records a failure without a transaction.
 func (x *execution) failed(ctx context.Context, st *plan.Stage, cur *plan.Change, began time.Time, f failure) result {
 	from := f.step
+	var left []string
 	if core.IsNothingDone(f.err) && !f.unknown {
 		switch from--; {
 		case mayHaveLeft(x.before): // what it found may be an earlier attempt's, and may not
-			from = -1
+			left = []string{fmt.Sprintf("step %d (an earlier attempt may have done it)", f.step+1)}
 		case from < 0:
 			return x.rolledBack(ctx, st, cur, began, f, nothingDone)
 		}
@@ -282,7 +284,7 @@ func (x *execution) failed(ctx context.Context, st *plan.Stage, cur *plan.Change
 	e := x.resultEntry(st, cur, core.StateFailed, began)
 	e.Error, e.Unknown = x.entryError(f.err), f.unknown
 	res := result{
-		entries: []core.Entry{e}, status: ChangeFailed, err: x.changeError(st, cur, f, core.StateFailed), rollBackFrom: -1, began: began,
+		entries: []core.Entry{e}, status: ChangeFailed, err: x.changeError(st, cur, f, core.StateFailed), rollBackFrom: -1, left: left, began: began,
 		stop: x.mustStop(ctx, f.err),
 	}
 	if !f.unknown && canTakeBack(cur.Change, from) && !errors.Is(res.stop, core.ErrLeaseLost) && from >= 0 {

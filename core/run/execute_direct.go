@@ -31,7 +31,10 @@ func (x *execution) performDirect(ctx context.Context, st *plan.Stage, cur *plan
 		if err == nil {
 			continue
 		}
-		unknown := (core.IsUnknown(err) || ctx.Err() != nil || isContextError(err)) && !p.Apply.LateSafe
+		// A late effect that is harmless may be taken back at once; where there is nothing to
+		// take back, the next run's probe has the word.
+		harmless := p.Apply.LateSafe && canTakeBack(cur.Change, i)
+		unknown := (core.IsUnknown(err) || ctx.Err() != nil || isContextError(err)) && !harmless
 		return x.failed(ctx, st, cur, began, failure{err: explain(ctx, err), step: i, unknown: unknown})
 	}
 	return x.applied(st, cur, began)
@@ -57,6 +60,7 @@ func (x *execution) rollBack(ctx context.Context, st *plan.Stage, cur *plan.Chan
 	defer cancel()
 	failpoint.Hit(failpoint.RollbackStarting)
 	left, err := x.takeBack(ctx, cur, res.rollBackFrom)
+	left = append(res.left, left...)
 	failpoint.Hit(failpoint.RollbackDone)
 	state, status, reason := core.StateRolledBack, ChangeRolledBack, ""
 	switch {
@@ -64,7 +68,7 @@ func (x *execution) rollBack(ctx context.Context, st *plan.Stage, cur *plan.Chan
 		state, status = core.StateRollbackFailed, ChangeRollbackFailed
 	case len(left) > 0:
 		state, status = core.StateFailed, ChangeFailed
-		reason = "rolled back in part; without a rollback and left as they are: " + strings.Join(left, ", ")
+		reason = "rolled back in part; left as they are: " + strings.Join(left, ", ")
 	}
 	e := x.resultEntry(st, cur, state, began)
 	e.Operation, e.Reason, e.Error = core.OpRollback, reason, x.entryError(err)
@@ -95,7 +99,7 @@ func (x *execution) takeBack(ctx context.Context, cur *plan.Change, from int) (l
 	pairs := cur.Change.Pairs()
 	for i := from; i >= 0; i-- {
 		if pairs[i].Rollback.IsZero() {
-			left = append(left, fmt.Sprintf("step %d", i+1))
+			left = append(left, fmt.Sprintf("step %d (it has no rollback)", i+1))
 			continue
 		}
 		if x.cannotPutBack(cur.Change, i) {

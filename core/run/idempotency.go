@@ -17,12 +17,12 @@ func (x *execution) idempotencyKey(changeID string, op core.Operation, step int)
 		rec := x.h.snapshot.Records[changeID]
 		since := rec.StartedSeq
 		if op == core.OpApply && rec.Attempt > 1 {
-			first, err := x.mayBeThereSince(ctx, changeID)
+			_, seq, err := x.mayBeThereSince(ctx, changeID)
 			if err != nil {
 				return "", fmt.Errorf("its idempotency key could not be found: %w", err)
 			}
-			if first != nil {
-				since = first.Seq
+			if seq > 0 {
+				since = seq
 			}
 		}
 		sum := sha256.Sum256(fmt.Appendf(nil, "flamingock idempotency key\x00%s\x00%s\x00%s\x00%d\x00%d", x.h.ledgerID, changeID, op, since, step))
@@ -39,34 +39,44 @@ func uuidOf(sum [sha256.Size]byte) string {
 }
 
 // mayBeThereSince returns the first STARTED after which the change's effect may be
-// there; nil when it cannot be. A change that was taken back gets a new key, because a
-// system would answer a known one with what it did then, and do nothing.
-func (x *execution) mayBeThereSince(ctx context.Context, changeID string) (*core.Entry, error) {
-	var since, before *core.Entry // before: as it was when the last attempt started
+// there; nil when it cannot be. keySeq is that of the STARTED whose key holds; 0: none
+// does. They differ after a change was taken back in part: a system would answer a known
+// key with what it did then, and do nothing.
+func (x *execution) mayBeThereSince(ctx context.Context, changeID string) (since *core.Entry, keySeq uint64, err error) {
+	var before *core.Entry // as they were when the last attempt started
+	var keyBefore uint64
 	attempt := 0
 	for q := (core.HistoryQuery{Ledger: x.r.o.Ledger, ChangeID: changeID}); ; {
 		page, err := x.r.o.Store.History(ctx, q)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		for i := range page.Entries {
 			switch e := &page.Entries[i]; e.State {
 			case core.StateStarted:
-				before, attempt = since, e.Attempt
+				before, keyBefore, attempt = since, keySeq, e.Attempt
 				if since == nil {
 					since = e
 				}
-			case core.StateRolledBack:
-				if since = before; e.Attempt >= attempt { // one that never began takes nothing back
-					since = nil
+				if keySeq == 0 {
+					keySeq = e.Seq
+				}
+			case core.StateRolledBack, core.StateFailed, core.StateRollbackFailed:
+				switch {
+				case e.Attempt < attempt: // it never began, and took nothing back
+					since, keySeq = before, keyBefore
+				case e.State == core.StateRolledBack:
+					since, keySeq = nil, 0
+				case e.Operation == core.OpRollback:
+					keySeq = 0
 				}
 			case core.StateManualMarkedRolledBack:
-				since = nil
-			case core.StateNone, core.StateApplied, core.StateFailed, core.StateRollbackFailed, core.StateManualMarkedApplied:
+				since, keySeq = nil, 0
+			case core.StateNone, core.StateApplied, core.StateManualMarkedApplied:
 			}
 		}
 		if page.Next == 0 {
-			return since, nil
+			return since, keySeq, nil
 		}
 		q.AfterSeq = page.Next
 	}

@@ -22,6 +22,8 @@ func TestIdempotencyKey(t *testing.T) {
 	for name, tt := range map[string]struct {
 		attempts []error // of the step, one a run
 		rollback bool
+		fails    bool // the rollback
+		more     bool // another step, without a rollback, is where the change fails
 		marked   bool // as rolled back, by a person, before the last attempt
 		same     bool // the last key is the first one's
 	}{
@@ -30,6 +32,8 @@ func TestIdempotencyKey(t *testing.T) {
 		"a failure that left what there was":  {attempts: []error{definite, nil}, same: true},
 		"rolled back":                         {attempts: []error{definite, nil}, rollback: true},
 		"rolled back after an unknown one":    {attempts: []error{unknown, definite, nil}, rollback: true},
+		"rolled back in part":                 {attempts: []error{nil, nil}, rollback: true, more: true},
+		"its rollback failed":                 {attempts: []error{definite, nil}, rollback: true, fails: true},
 		"unknown, with a rollback not run":    {attempts: []error{unknown, nil}, rollback: true, same: true},
 		"marked as rolled back by a person":   {attempts: []error{unknown, nil}, marked: true},
 		"marked so after several, then known": {attempts: []error{unknown, unknown, nil}, marked: true},
@@ -54,7 +58,22 @@ func TestIdempotencyKey(t *testing.T) {
 				}},
 			}
 			if tt.rollback {
-				c.Rollback = core.Step{Do: func(ctx context.Context, s *core.Session) error { key(ctx, s, &undone); return nil }}
+				c.Rollback = core.Step{Do: func(ctx context.Context, s *core.Session) error {
+					key(ctx, s, &undone)
+					if tt.fails {
+						return definite
+					}
+					return nil
+				}}
+			}
+			if tt.more {
+				c.Steps = []core.StepPair{{Apply: c.Apply, Rollback: c.Rollback}, {Apply: core.Step{Do: func(context.Context, *core.Session) error {
+					if i < len(tt.attempts) {
+						return definite
+					}
+					return nil
+				}}}}
+				c.Apply, c.Rollback = core.Step{}, core.Step{}
 			}
 			r, err := run.New(run.Options{
 				Ledger: "l", Store: memstore.New(), Targets: map[string]core.Target{"t": core.NewClientTarget("t", 1)}, Stages: []core.Stage{{Name: "main", Changes: []core.Change{c}}},
@@ -68,7 +87,7 @@ func TestIdempotencyKey(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				if _, err := r.Apply(t.Context(), run.ApplyOptions{}); (err == nil) != (tt.attempts[n] == nil) {
+				if _, err := r.Apply(t.Context(), run.ApplyOptions{}); (err == nil) != (tt.attempts[n] == nil && (!tt.more || n == len(tt.attempts)-1)) {
 					t.Fatalf("run %d: %v", n+1, err)
 				}
 			}

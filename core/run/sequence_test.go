@@ -33,6 +33,12 @@ func applyOne(t *testing.T, c core.Change) (*world, *recorder, outcome) {
 	return w, rec, o
 }
 
+// late is a change whose late effect is harmless.
+func late(c core.Change) core.Change {
+	c.Apply.LateSafe = true
+	return c
+}
+
 func TestSequencesWithoutATransaction(t *testing.T) {
 	no, worse := errors.New("no"), errors.New("worse")
 	pairs := func(ps ...core.StepPair) core.Change { return core.Change{Steps: ps} }
@@ -58,6 +64,8 @@ func TestSequencesWithoutATransaction(t *testing.T) {
 		{"panics and is rolled back", core.Change{Apply: panics, Rollback: does("undo", nil)}, []string{"undo"}, []string{"c STARTED", "c FAILED", "c ROLLED_BACK"}, run.ChangeRolledBack, "at the disco", ""},
 		{"its rollback panics", core.Change{Apply: does("a", no), Rollback: panics}, []string{"a"}, []string{"c STARTED", "c FAILED", "c ROLLBACK_FAILED"}, run.ChangeRollbackFailed, "at the disco", ""},
 		{"fails unknown: never rolled back", core.Change{Apply: does("a", core.Unknown(no)), Rollback: does("undo", nil)}, []string{"a"}, []string{"c STARTED", "c FAILED unknown"}, run.ChangeFailed, "outcome unknown: no", ""},
+		{"fails unknown, and a late effect is harmless: rolled back", late(core.Change{Apply: does("a", core.Unknown(no)), Rollback: does("undo", nil)}), []string{"a", "undo"}, []string{"c STARTED", "c FAILED", "c ROLLED_BACK"}, run.ChangeRolledBack, "outcome unknown: no", ""},
+		{"fails unknown, and there is nothing to take back: stays unknown", late(core.Change{Apply: does("a", core.Unknown(no))}), []string{"a"}, []string{"c STARTED", "c FAILED unknown"}, run.ChangeFailed, "outcome unknown: no", ""},
 		{"fails with a context error: never rolled back", core.Change{Apply: does("a", context.DeadlineExceeded), Rollback: does("undo", nil)}, []string{"a"}, []string{"c STARTED", "c FAILED unknown"}, run.ChangeFailed, "deadline exceeded", ""},
 		{"steps are rolled back backwards from the failing one", pairs(pair("1", nil, nil), pair("2", nil, nil), pair("3", no, nil), pair("4", nil, nil)), []string{"1", "2", "3", "undo 3", "undo 2", "undo 1"}, []string{"c STARTED", "c FAILED", "c ROLLED_BACK"}, run.ChangeRolledBack, "at step 3 of 4: no", ""},
 		{"a rollback that fails ends the rollback", pairs(pair("1", nil, nil), pair("2", nil, worse), pair("3", no, nil)), []string{"1", "2", "3", "undo 3", "undo 2"}, []string{"c STARTED", "c FAILED", "c ROLLBACK_FAILED"}, run.ChangeRollbackFailed, "rollback of step 2 of 3: worse", ""},

@@ -15,10 +15,10 @@ import (
 const (
 	// requestTimeout bounds one call: who waits longer waits for an answer that got lost.
 	requestTimeout = 10 * time.Second
-	// UnansweredAttempts bounds how often a call is sent that got no answer, and
-	// Patience for how long one is that was refused for load.
+	// UnansweredAttempts bounds how often a call is sent that got no answer.
 	UnansweredAttempts = 4
-	Patience           = 30 * time.Second
+	// Patience bounds for how long a call is sent that was refused for load.
+	Patience = 30 * time.Second
 )
 
 // Call is one request, and what may be done when it fails. The client must not send it

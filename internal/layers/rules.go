@@ -165,7 +165,7 @@ var Rules = Table{
 		},
 		{
 			Packages: []string{"internal/awstarget/awstargettest"},
-			Own:      []string{"core", "core/template", "internal/awstest"},
+			Own:      []string{"core", "core/template", "core/targettest", "internal/awstest"},
 			Third:    []string{awsSDK},
 			ForTests: true,
 			Why:      "the kit of the tests of targets on AWS knows no service",
@@ -226,7 +226,18 @@ var Rules = Table{
 			Why:      "what stands anywhere needs the standard library only",
 		},
 		{
-			Packages: []string{"internal/layers", "internal/testreport", "lambda/zip", "container/image"},
+			Packages: []string{"internal/badinput"},
+			Own:      []string{"core", "core/targettest", "container/cli"},
+			ForTests: true,
+			Why:      "bad input goes through the command line, and knows no target system",
+		},
+		{
+			Packages: []string{"internal/testreport", "internal/conformance"},
+			Own:      []string{"internal/gotest"},
+			Why:      "what prints the results of tests reads those of go test, with the standard library only",
+		},
+		{
+			Packages: []string{"internal/layers", "internal/gotest", "lambda/zip", "container/image"},
 			Why:      "the tools of the build need the standard library only",
 		},
 		{

@@ -143,7 +143,8 @@ func (m *Model) answer(command bson.D) bson.D {
 	name := command[0].Key
 	switch name {
 	case "hello", "isMaster", "ismaster":
-		return append(slices.Clone(m.hello), bson.D{
+		said := slices.Clone(m.hello)
+		for _, e := range (bson.D{
 			{Key: "ismaster", Value: true},
 			{Key: "isWritablePrimary", Value: true},
 			{Key: "hosts", Value: bson.A{m.Addr()}},
@@ -155,7 +156,12 @@ func (m *Model) answer(command bson.D) bson.D {
 			{Key: "minWireVersion", Value: 0},
 			{Key: "maxWireVersion", Value: 21},
 			{Key: "ok", Value: 1},
-		}...)
+		}) {
+			if get(m.hello, e.Key) == nil {
+				said = append(said, e)
+			}
+		}
+		return said
 	case "buildInfo":
 		return append(slices.Clone(m.hello), bson.E{Key: "ok", Value: 1})
 	case "endSessions", "ping":

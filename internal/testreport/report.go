@@ -1,19 +1,15 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"time"
-)
 
-// notApplicable begins the skip message of a test that lacks nothing.
-const notApplicable = "does not apply: "
+	"github.com/flamingock/flamingock-go/internal/gotest"
+)
 
 // report collects what the tests say.
 type report struct {
@@ -69,34 +65,19 @@ func (r *report) step(name, dir string, f func() error) {
 	r.printf("== %s: %s in %s\n", name, word, time.Since(start).Round(100*time.Millisecond))
 }
 
-// event is one line of go test -json.
-type event struct {
-	Action, Package, ImportPath, Test, Output, FailedBuild string
-}
-
 // read follows the output of go test -json.
 func (r *report) read(in io.Reader) error {
 	failing := map[string]bool{} // packages with a failed test
-	for lines := bufio.NewReader(in); ; {
-		line, err := lines.ReadString('\n')
-		var e event
-		if line == "" {
-		} else if json.Unmarshal([]byte(line), &e) != nil {
-			r.printf("%s", line) // not from the test runner: pass it on
-		} else if e.Test != "" {
+	return gotest.Read(in, func(e gotest.Event) {
+		if e.Test != "" {
 			r.test(e, failing)
 		} else {
 			r.pkg(e, failing)
 		}
-		if err == io.EOF {
-			return nil
-		} else if err != nil {
-			return err
-		}
-	}
+	}, func(line string) { r.printf("%s", line) })
 }
 
-func (r *report) test(e event, failing map[string]bool) {
+func (r *report) test(e gotest.Event, failing map[string]bool) {
 	key := e.Package + " " + e.Test
 	switch e.Action {
 	case "output":
@@ -114,11 +95,11 @@ func (r *report) test(e event, failing map[string]bool) {
 		}
 	case "skip":
 		r.skipped++
-		reason := skipReason(r.output[key])
-		if strings.HasPrefix(reason, notApplicable) {
+		reason := gotest.SkipReason(r.output[key])
+		if strings.HasPrefix(reason, gotest.NotApplicable) {
 			r.idle++
 		} else {
-			r.lacking(shortPackage(e.Package)+"."+e.Test, reason)
+			r.lacking(gotest.ShortPackage(e.Package)+"."+e.Test, reason)
 		}
 	default:
 		return
@@ -126,7 +107,7 @@ func (r *report) test(e event, failing map[string]bool) {
 	delete(r.output, key)
 }
 
-func (r *report) pkg(e event, failing map[string]bool) {
+func (r *report) pkg(e gotest.Event, failing map[string]bool) {
 	switch e.Action {
 	case "output", "build-output":
 		if e.Output != "PASS\n" {
@@ -137,35 +118,6 @@ func (r *report) pkg(e event, failing map[string]bool) {
 			r.brokenPackages = append(r.brokenPackages, e.Package)
 		}
 	}
-}
-
-var position = regexp.MustCompile(`^\s*[\w.-]+\.go:\d+: `)
-
-// skipReason finds the message of a skip in a test's output.
-func skipReason(output []string) string {
-	var message []string
-	for _, line := range output {
-		text := strings.TrimSpace(line)
-		if strings.HasPrefix(text, "=== ") || strings.HasPrefix(text, "--- ") || text == "" {
-			continue
-		}
-		if p := position.FindString(line); p != "" {
-			message = nil // the last message is the skip's, earlier ones are logs
-			text = strings.TrimSpace(line[len(p):])
-		}
-		message = append(message, text)
-	}
-	if len(message) == 0 {
-		return "the test does not say why"
-	}
-	return strings.Join(message, " ")
-}
-
-func shortPackage(path string) string {
-	if i := strings.LastIndex(path, "flamingock-go/"); i >= 0 {
-		return path[i+len("flamingock-go/"):]
-	}
-	return path
 }
 
 // finish prints the summary and reports whether all is well.
@@ -183,7 +135,7 @@ func (r *report) finish(requireAll bool) bool {
 	if len(r.lacks) > 0 {
 		r.printf("Skipped, and how to get it:\n")
 		for _, reason := range sortedKeys(r.lacks) {
-			r.printf("  %s\n    %s\n", abbreviate(r.lacks[reason]), reason)
+			r.printf("  %s\n    %s\n", gotest.Abbreviate(r.lacks[reason], 3, ", "), reason)
 		}
 	}
 	if r.idle > 0 {
@@ -208,13 +160,4 @@ func sortedKeys(m map[string][]string) []string {
 	}
 	slices.Sort(keys)
 	return keys
-}
-
-// abbreviate lists the first few of many names.
-func abbreviate(names []string) string {
-	const shown = 3
-	if len(names) <= shown {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
 }

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"github.com/flamingock/flamingock-go/internal/gotest"
 )
 
 // testedModules returns the directories at and below root that have a go.mod and
@@ -101,15 +103,5 @@ func split(packages []string) (together, alone []string) {
 }
 
 func test(ctx context.Context, r *report, dir string, flags, packages []string) error {
-	cmd := exec.CommandContext(ctx, "go", append(append([]string{"test", "-json"}, flags...), packages...)...)
-	cmd.Dir, cmd.Stderr = dir, r.out
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	readErr := r.read(out)
-	return errors.Join(readErr, cmd.Wait())
+	return gotest.Run(ctx, dir, r.out, r.read, slices.Concat(flags, packages)...)
 }

@@ -41,17 +41,24 @@ func (e *WriteError) Unwrap() error { return e.Err }
 func (b *batch) run(ctx context.Context, s *core.Session) error {
 	switch h := s.Handle.(type) {
 	case *Tx:
+		client, err := h.target.open(ctx)
+		if err != nil {
+			return err
+		}
 		items := make([]types.TransactWriteItem, len(b.writes))
 		for i := range b.writes {
-			var err error
-			if items[i], err = b.writes[i].item(ctx, s.Resolve); err != nil {
+			if items[i], err = b.writes[i].item(ctx, s.Resolve, h.target, client); err != nil {
 				return b.failed(i, err)
 			}
 		}
 		h.add(items...)
 		return nil
 	case *Client:
-		return b.send(ctx, s, h)
+		err := b.send(ctx, s, h)
+		if b.refusedAll(err) {
+			return core.NothingDone(err)
+		}
+		return err
 	}
 	return &core.HandleError{Want: reflect.TypeFor[*Client](), Got: reflect.TypeOf(s.Handle)}
 }
@@ -84,7 +91,7 @@ func (b *batch) together(ctx context.Context, s *core.Session, c *Client, from, 
 	if err != nil {
 		return err
 	}
-	send, err := b.request(ctx, s, c.Client, token, from, to)
+	send, err := b.request(ctx, s, c, token, from, to)
 	if err != nil {
 		return err
 	}
@@ -118,7 +125,7 @@ func (b *batch) together(ctx context.Context, s *core.Session, c *Client, from, 
 	return explained
 }
 
-func (b *batch) request(ctx context.Context, s *core.Session, c *sdk.Client, token string, from, to int) (func(context.Context) error, error) {
+func (b *batch) request(ctx context.Context, s *core.Session, c *Client, token string, from, to int) (func(context.Context) error, error) {
 	if b.writes[from].kind == "partiql" {
 		in := &sdk.ExecuteTransactionInput{ClientRequestToken: &token}
 		for i := from; i < to; i++ {
@@ -132,7 +139,7 @@ func (b *batch) request(ctx context.Context, s *core.Session, c *sdk.Client, tok
 	}
 	in := &sdk.TransactWriteItemsInput{ClientRequestToken: &token}
 	for i := from; i < to; i++ {
-		item, err := b.writes[i].item(ctx, s.Resolve)
+		item, err := b.writes[i].item(ctx, s.Resolve, c.target, c.Client)
 		if err != nil {
 			return nil, b.failed(i, err)
 		}
@@ -157,8 +164,8 @@ func (s *statement) parameterized(ctx context.Context, r awstarget.Resolve) (out
 	return out, nil
 }
 
-// item makes DynamoDB's form of a write, with references resolved.
-func (w *write) item(ctx context.Context, r awstarget.Resolve) (item types.TransactWriteItem, err error) {
+// item makes DynamoDB's form of a write to a target, with references resolved.
+func (w *write) item(ctx context.Context, r awstarget.Resolve, t *Target, client *sdk.Client) (item types.TransactWriteItem, err error) {
 	op, err := awstarget.Expanded(ctx, r, w.op)
 	if err != nil {
 		return item, err
@@ -169,6 +176,9 @@ func (w *write) item(ctx context.Context, r awstarget.Resolve) (item types.Trans
 	}
 	full, _ := writeOf(op)
 	table := aws.String(full.table.Value)
+	if err := t.reachable(client, *table); err != nil {
+		return item, err
+	}
 	e, err := full.guard.encode(ctx, r)
 	if err != nil {
 		return item, err
@@ -257,4 +267,13 @@ func (u *update) encode(ctx context.Context, r awstarget.Resolve, e *encoded) (s
 		parts = append(parts, "REMOVE "+strings.Join(remove, ", "))
 	}
 	return strings.Join(parts, " "), nil
+}
+
+// refusedAll reports that err says that none of the writes was done.
+func (b *batch) refusedAll(err error) bool {
+	if err == nil || core.IsUnknown(err) {
+		return false
+	}
+	var one *WriteError
+	return !b.inSequence || errors.As(err, &one) && one.Index == 1
 }

@@ -48,7 +48,10 @@ func newTableWork(ctx context.Context, s *core.Session, p *tablePayload) (*table
 	}
 	f := &awstarget.Faults{}
 	full.check(f)
-	return &tableWork{payload: full, name: full.table().Value, c: c, s: s}, f.Err()
+	if err := f.Err(); err != nil {
+		return nil, err
+	}
+	return &tableWork{payload: full, name: full.table().Value, c: c, s: s}, c.target.reachable(c.Client, full.table().Value)
 }
 
 func (w *tableWork) say(format string, args ...any) {

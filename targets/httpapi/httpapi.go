@@ -40,8 +40,8 @@ type Target struct {
 
 	mu   sync.Mutex
 	conn *connection
-	// idle are the steps of changes whose request did nothing in this process: their
-	// rollbacks have nothing to take back.
+	// idle are the steps of changes that found done what they were to do, in this process:
+	// their rollbacks have nothing to take back.
 	idle map[stepID]bool
 }
 

@@ -43,7 +43,7 @@ func TestChanges(t *testing.T) {
 			before: map[string]map[string]any{"gold": gold(10)},
 			change: "steps:\n  - apply: { " + post + ", existing: { path: /plans/gold, expect: { json: { $.price: 10 } } } }\n    rollback: { method: DELETE, path: /plans/gold }\n" +
 				"  - apply: { method: PUT, path: /plans/silver, json: {} }\n    rollback: { method: DELETE, path: /plans/silver }\n  - apply: { method: POST, path: /plans, json: {} }",
-			code: core.CodeChangeFailed, states: "STARTED, FAILED, FAILED", says: "at step 3 of 3", left: "gold",
+			code: core.CodeChangeFailed, states: "STARTED, FAILED, ROLLED_BACK", says: "at step 3 of 3", left: "gold",
 		},
 		"refused half-way": {
 			change: "steps:\n  - apply: { " + post + " }\n    rollback: { method: DELETE, path: /plans/gold }\n  - apply: { method: POST, path: /plans, json: {} }\n    rollback: { method: DELETE, path: /plans/none }",
@@ -66,7 +66,7 @@ func TestChanges(t *testing.T) {
 			code: core.CodeChangeFailed, states: "STARTED, FAILED, ROLLED_BACK", says: "permission denied: missing credentials that the API accepts",
 		},
 		"a missing right": {
-			on: "POST", fault: status(403), change: "apply: { " + post + " }", code: core.CodeChangeFailed, states: "STARTED, FAILED", says: "the right to POST /plans",
+			on: "POST", fault: status(403), change: "apply: { " + post + " }", code: core.CodeChangeFailed, states: "STARTED, FAILED, ROLLED_BACK", says: "the right to POST /plans",
 		},
 		"what is absent and present": {
 			before: map[string]map[string]any{"gold": gold(10)},

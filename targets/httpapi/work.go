@@ -28,28 +28,22 @@ func (w *work) do(ctx context.Context, s *core.Session) error {
 		s.Progress(core.Progress{Text: "left out: the step's request did nothing that could be taken back"})
 		return nil
 	}
-	if !w.rollback {
-		target.didNothing(s, false)
-	}
 	t := &texts{s: s, client: c}
 	r, err := w.request(ctx, t)
 	if err != nil {
-		if !w.rollback {
-			target.didNothing(s, true)
-		}
-		return err
+		return core.NothingDone(err)
 	}
 	s.Progress(core.Progress{Text: r.what()})
 	resp, err := c.Send(ctx, r)
 	if err != nil {
-		if !w.rollback && !core.IsUnknown(err) {
-			target.didNothing(s, true)
-		}
-		return err
+		return core.NothingDone(err) // unless its outcome is unknown
 	}
 	nothing, err := w.judge(ctx, t, resp)
-	if !w.rollback && nothing {
-		target.didNothing(s, true)
+	if !w.rollback {
+		target.didNothing(s, nothing && err == nil)
+	}
+	if nothing {
+		return core.NothingDone(err)
 	}
 	return err
 }

@@ -133,6 +133,9 @@ func (t *Target) explain(ctx context.Context, err error) error {
 			Key: "targetSystems." + t.id, Reason: "the server does not take the user and the password", Err: err,
 			Next: "check username, password, authSource and authMechanism",
 		}
+	// The driver has no type for it; a test holds on to the words.
+	case strings.Contains(err.Error(), "reports wire version"):
+		return &core.ConfigError{Key: "targetSystems." + t.id, Reason: "the server is too old", Err: err, Next: "use MongoDB 4.4 or later"}
 	case strings.Contains(err.Error(), "x509: "), strings.Contains(err.Error(), "tls: "):
 		return &core.ConfigError{
 			Key: "targetSystems." + t.id, Reason: "the two sides do not agree on TLS", Err: err,

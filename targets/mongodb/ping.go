@@ -11,14 +11,9 @@ import (
 
 // hello is what the server says of itself.
 type hello struct {
-	SetName        string `bson:"setName"`
-	Message        string `bson:"msg"` // isdbgrid: of a sharded cluster
-	MaxWireVersion int    `bson:"maxWireVersion"`
+	SetName string `bson:"setName"`
+	Message string `bson:"msg"` // isdbgrid: of a sharded cluster
 }
-
-// withTransactions is the wire version of MongoDB 4.4, the first in which a transaction
-// holds all that ours hold.
-const withTransactions = 9
 
 // Ping asks the server what it is, and holds that against the setting transactions.
 func (t *Target) Ping(ctx context.Context) error {
@@ -44,8 +39,6 @@ func (t *Target) Ping(ctx context.Context) error {
 		return nil
 	case !several:
 		return fault(t.id, key, "cannot be: the server is a standalone, which has none", "set transactions: false, leave replicaSet out of the uri, or make the server a replica set of one")
-	case h.MaxWireVersion < withTransactions:
-		return fault(t.id, key, "cannot be: the server is older than MongoDB 4.4", "set transactions: false, or use a newer server")
 	}
 	return t.genuine(ctx, db)
 }

@@ -93,7 +93,9 @@ func (w *work) makeView(ctx context.Context, definition bson.D) (already bool, e
 		return false, err
 	}
 	if d == nil || !isView(d, definition) {
-		return false, w.differs("is there, and is not this view")
+		err := w.differs("is there, and is not this view")
+		w.theirs = already
+		return false, err
 	}
 	return already, nil
 }

@@ -24,6 +24,9 @@ type work struct {
 	// step and steps say which of a change's steps this is, for a probe, which asks for
 	// all of them in one session.
 	step, steps int
+	// theirs says that the operation did nothing, since something else of that name is
+	// there.
+	theirs bool
 }
 
 func newWork(ctx context.Context, s *core.Session, c *compiled) (*work, error) {
@@ -46,7 +49,7 @@ func newWork(ctx context.Context, s *core.Session, c *compiled) (*work, error) {
 }
 
 // run does the operation. The rollback of a step that found done what it was to do leaves
-// it so.
+// it so, and that of one that found something else in its place does not run.
 func (w *work) run(ctx context.Context, rollback bool) error {
 	if rollback && w.skip() {
 		return nil
@@ -56,6 +59,9 @@ func (w *work) run(ctx context.Context, rollback bool) error {
 		w.target.mu.Lock()
 		w.target.present[w.id()] = already && err == nil
 		w.target.mu.Unlock()
+	}
+	if w.theirs || hasCode(err, indexOptionsConflict, indexKeySpecs, namespaceExists) {
+		return core.NothingDone(w.fault(ctx, err))
 	}
 	return w.fault(ctx, err)
 }
@@ -109,6 +115,7 @@ func advice(err error) string {
 
 // differs is the error for something of the same name that is not the same.
 func (w *work) differs(format string, args ...any) error {
+	w.theirs = true
 	return &OperationError{
 		Operation: w.kind, On: w.collection, Reason: fmt.Sprintf(format, args...),
 		Next: "mend the change if what is there is right; choose another name, or change or drop it in a change before this one, if it is not",

@@ -19,11 +19,14 @@ const (
 	tooManyConnections = 1040
 	databaseDenied     = 1044
 	accessDenied       = 1045
+	databaseExists     = 1007
 	noDatabase         = 1046
 	unknownDatabase    = 1049
 	tableExists        = 1050
 	unknownTable       = 1051
 	serverShutdown     = 1053
+	columnExists       = 1060
+	indexExists        = 1061
 	duplicateEntry     = 1062
 	hostBlocked        = 1129
 	hostDenied         = 1130
@@ -38,12 +41,16 @@ const (
 	rightMissing       = 1227
 	unknownStatement   = 1243
 	readOnlyOption     = 1290
+	routineExists      = 1304
 	savepointMissing   = 1305 // and procedures and functions that do not exist
 	queryInterrupted   = 1317
+	triggerExists      = 1359
 	routineDenied      = 1370
+	eventExists        = 1537
 	errorDuringCommit  = 1180
 	duplicateWithKey   = 1586
 	needReprepare      = 1615
+	foreignKeyExists   = 1826
 	deniedNoPassword   = 1698
 	readOnlyTx         = 1792
 	mustChangePassword = 1820
@@ -56,6 +63,7 @@ const (
 	needsTLS           = 3159
 	sessionKilled      = 3169
 	lockNoWait         = 3572
+	checkExists        = 3822
 	idleTooLong        = 4031
 	accountLockedMaria = 4151
 )
@@ -173,6 +181,15 @@ func refused(err error) bool {
 	}
 	n := number(err)
 	return n != 0 && n != errorDuringCommit && !endsSession(n)
+}
+
+// alreadyThere reports that something of the name is there that a statement was to make.
+func alreadyThere(err error) bool {
+	switch number(err) {
+	case databaseExists, tableExists, columnExists, indexExists, routineExists, triggerExists, eventExists, foreignKeyExists, checkExists:
+		return true
+	}
+	return false
 }
 
 // rollsBack reports whether the server has, or may have, rolled back the transaction.

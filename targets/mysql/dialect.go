@@ -26,6 +26,7 @@ func dialect(id string) sqltarget.Dialect {
 		Schema:           schema(),
 		Classify:         classify,
 		Refused:          refused,
+		Exists:           alreadyThere,
 		RollsBack:        rollsBack,
 		Session:          session,
 		SessionPerChange: true,

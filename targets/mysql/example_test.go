@@ -68,8 +68,8 @@ func TestExample(t *testing.T) {
 	})
 }
 
-// What people get wrong ends with an exit code, a next step and a ledger as it should be.
-func TestBadInput(t *testing.T) {
+// DDL is no part of a transaction: who wants that is told so, with advice.
+func TestDDLInTransactions(t *testing.T) {
 	server := servers[0]
 	server.Start(t)
 	dsn := server.Database(t)
@@ -85,28 +85,6 @@ func TestBadInput(t *testing.T) {
 		s.write(t, "_0005__tx.yaml", "id: tx\ntemplate: sql\ntargetSystem: orders-db\ntransactional: true\napply: ALTER TABLE orders ADD note text\n")
 		if out := s.run(t, 65, "apply"); !strings.Contains(out, "transactional: true is impossible") || !strings.Contains(out, "is committed by itself") {
 			t.Errorf("it says:\n%s", out)
-		}
-	})
-	t.Run("no server", func(t *testing.T) {
-		s := newShop(t, "me:s3cret@tcp(127.0.0.1:1)/orders")
-		s.run(t, 0, "validate") // which contacts nothing
-		if out := s.run(t, 69, "apply"); !strings.Contains(out, "refused") || strings.Contains(out, "s3cret") {
-			t.Errorf("it says:\n%s", out)
-		}
-		if out := s.run(t, 0, "audit", "list", "--history"); strings.Contains(out, "STARTED") {
-			t.Errorf("the ledger was written:\n%s", out)
-		}
-	})
-	t.Run("refused half-way", func(t *testing.T) {
-		own := server.Database(t)
-		s := newShop(t, own)
-		s.write(t, "_0001__create_orders.yaml", "id: create-orders\ntemplate: sql\ntargetSystem: orders-db\napply: |\n  CREATE TABLE orders (id int);\n  CREATE TABLE orders (id int);\n")
-		out := s.run(t, 70, "apply")
-		if !strings.Contains(out, "_0001__create_orders.yaml:6:3") || !strings.Contains(out, "1050") {
-			t.Errorf("it says:\n%s", out)
-		}
-		if out := s.run(t, 79, "apply"); !strings.Contains(out, "issue resolve create-orders") && !strings.Contains(out, "issue get create-orders") {
-			t.Errorf("the next run says:\n%s", out)
 		}
 	})
 }

@@ -30,8 +30,12 @@ const (
 	serializationFailure = "40001"
 	deadlock             = "40P01"
 	insufficientRight    = "42501"
+	duplicateColumn      = "42701"
 	duplicateObject      = "42710"
+	duplicateFunction    = "42723"
 	undefinedTable       = "42P01"
+	duplicateDatabase    = "42P04"
+	duplicateSchema      = "42P06"
 	duplicateTable       = "42P07"
 	uniqueViolation      = "23505"
 	tooManyConnections   = "53300"
@@ -132,6 +136,19 @@ func refused(err error) bool {
 	}
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && e.SeverityUnlocalized == "ERROR"
+}
+
+// alreadyThere reports that something of the name is there that a statement was to make.
+func alreadyThere(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return false
+	}
+	switch e.Code {
+	case duplicateTable, duplicateObject, duplicateColumn, duplicateSchema, duplicateFunction, duplicateDatabase:
+		return true
+	}
+	return false
 }
 
 // place is where in the statement the server found the fault.

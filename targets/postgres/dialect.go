@@ -26,6 +26,7 @@ func dialect(id string) sqltarget.Dialect {
 		Schema:           sqltarget.Schema(`TEXT COLLATE "C"`, "BIGINT"),
 		Classify:         classify,
 		Refused:          refused,
+		Exists:           alreadyThere,
 		Session:          session,
 		SessionEachTime:  true,
 		Ping:             func(ctx context.Context, c *sql.Conn) error { return ping(ctx, c, id) },

@@ -54,8 +54,8 @@ func (c *Client) topicARN(ctx context.Context, topic string) (arn.ARN, error) {
 		return a, err
 	}
 	if own := c.Options().Region; a.Region != own {
-		return a, &Error{
-			What: "topic " + topic, Reason: "is in " + a.Region + ", and target system " + c.target.id + " in " + own,
+		return a, &core.ConfigError{
+			Key: "targetSystems." + c.target.id + ".region", Reason: "topic " + topic + " is in " + a.Region + ", and target system " + c.target.id + " in " + own,
 			Next: "mend the ARN, or name a target system with region: " + a.Region,
 		}
 	}

@@ -21,6 +21,7 @@ func Dialect() sqltarget.Dialect {
 		Schema:           schema(),
 		Classify:         classify,
 		Refused:          refused,
+		Exists:           alreadyThere,
 		RollsBack:        rollsBack,
 		Session:          session,
 		Ping:             ping,
@@ -37,6 +38,12 @@ func code(err error) (primary, extended int, ok bool) {
 		return 0, 0, false
 	}
 	return e.Code() & 0xff, e.Code(), true
+}
+
+// alreadyThere goes by SQLite's words, since there is no code of its own for it.
+func alreadyThere(err error) bool {
+	primary, _, _ := code(err)
+	return primary == sqlite3.SQLITE_ERROR && (strings.Contains(err.Error(), "already exists") || strings.Contains(err.Error(), "duplicate column name"))
 }
 
 func classify(err error) sqltarget.Class {

@@ -25,6 +25,9 @@ type Dialect struct {
 	// Refused reports that err is the database's own answer that a statement, or a
 	// COMMIT, had no effect and will have none.
 	Refused func(err error) bool
+	// Exists reports that err refuses a statement since something of the name that it was
+	// to make is there already. Nil: nobody can tell.
+	Exists func(err error) bool
 	// RollsBack reports that err is one with which the database may have rolled the
 	// whole transaction back by itself.
 	RollsBack func(err error) bool
@@ -135,6 +138,9 @@ func (d Dialect) withDefaults() Dialect {
 	}
 	if d.Refused == nil {
 		d.Refused = func(error) bool { return false }
+	}
+	if d.Exists == nil {
+		d.Exists = func(error) bool { return false }
 	}
 	if d.RollsBack == nil {
 		d.RollsBack = func(error) bool { return false }

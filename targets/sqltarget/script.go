@@ -3,6 +3,8 @@ package sqltarget
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"errors"
 	"reflect"
 	"strings"
 
@@ -21,6 +23,7 @@ type statement struct {
 	in           core.Text // the payload that it is part of
 	line, column int       // of its first character there
 	special      *Special
+	makes        bool // it makes or changes one object, or nothing
 }
 
 // run executes the statements one after the other.
@@ -41,12 +44,15 @@ func (s script) run(ctx context.Context, session *core.Session) error {
 		}
 		failed := &StatementError{
 			Position: st.in.At(st.line, st.column), Fault: s.fault(ctx, session, st, err),
-			Index: i + 1, Total: len(s.statements), Statement: core.Cap(st.text, maxStatement), Advice: s.dialect.Advice(err), Err: err,
+			Index: i + 1, Total: len(s.statements), Statement: core.Cap(st.text, maxStatement), Advice: s.advice(err, inTx), Err: err,
 		}
 		// Inside a transaction everything is taken back. Outside, only the database's own
 		// word says that the statement had no effect.
 		if sent && !inTx && !s.dialect.Refused(err) {
 			return core.Unknown(failed)
+		}
+		if i == 0 && st.makes && s.dialect.Exists(err) {
+			return core.NothingDone(failed)
 		}
 		return failed
 	}
@@ -66,6 +72,17 @@ func (st statement) exec(ctx context.Context, session *core.Session, q Querier) 
 	}
 	_, err = q.ExecContext(ctx, resolved)
 	return true, err
+}
+
+// advice says what to do about a failed statement; "" when that is up to the author.
+func (s script) advice(err error, inTx bool) string {
+	if advice := s.dialect.Advice(err); advice != "" {
+		return advice
+	}
+	if inTx && (errors.Is(err, driver.ErrBadConn) || s.dialect.Classify(err) == Lost) {
+		return "the connection was lost before COMMIT, and nothing of the change is there: check that the database is up and can be reached from here, then run again"
+	}
+	return ""
 }
 
 // fault finds the place in the change file that the database's error points at.
@@ -97,4 +114,10 @@ const (
 func brief(text string) string {
 	line, _, _ := strings.Cut(text, "\n")
 	return core.Cap(strings.TrimSpace(line), maxBrief)
+}
+
+// makes reports whether a statement with these first tokens makes or changes an object,
+// all of it or nothing. One that runs others, such as CALL, may have done some of it.
+func makes(head []string) bool {
+	return len(head) > 0 && (head[0] == "CREATE" || head[0] == "ALTER" || head[0] == "RENAME")
 }

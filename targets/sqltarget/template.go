@@ -19,7 +19,9 @@ const TemplateName = "sql"
 // what the splitter cannot read.
 //
 // Of its operation: apply and rollback are the scripts; nothing counts as already
-// done and nothing is retried by itself. A NON_TX change of unknown outcome is a
+// done and nothing is retried by itself. A step whose first statement is refused
+// because something of that name is there already did nothing, and its rollback does
+// not run. A NON_TX change of unknown outcome is a
 // person's, unless each of its statements is one that the dialect can look for in
 // the database (see [Special]).
 func Templates(d Dialect) []core.Template {
@@ -103,7 +105,7 @@ func compile(d Dialect, p core.Payload) (script, core.Step, error) {
 	for _, st := range statements {
 		one := statement{text: st.Text, in: text, line: st.Line, column: st.Column}
 		if c.SplitStatements {
-			one.special = d.Special(st.Text)
+			one.special, one.makes = d.Special(st.Text), makes(st.Head)
 		}
 		step.LateSafe = step.LateSafe && (d.LateSafe || one.special != nil && one.special.LateSafe)
 		s.statements = append(s.statements, one)

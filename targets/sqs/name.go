@@ -47,8 +47,8 @@ func (c *Client) placeOf(queue string) (place, error) {
 		return place{name: queue}, nil //nolint:nilerr // a name
 	}
 	if own := c.Options().Region; a.Region != own {
-		return place{}, &QueueError{
-			Queue: queue, Reason: "is in " + a.Region + ", and target system " + c.target.id + " in " + own,
+		return place{}, &core.ConfigError{
+			Key: "targetSystems." + c.target.id + ".region", Reason: "queue " + queue + " is in " + a.Region + ", and target system " + c.target.id + " in " + own,
 			Next: "mend the ARN, or name a target system with region: " + a.Region,
 		}
 	}

@@ -96,7 +96,7 @@ func whatIsKnown(p *plan.Plan, rec core.Record) []string {
 	case rec.State == core.StateFailed && rec.Unknown:
 		known = append(known, "Its last call may or may not have taken effect in "+rec.TargetSystem+", and might still do so.")
 	case rec.State == core.StateFailed && rec.Operation == core.OpRollback:
-		known = append(known, "It failed, and was rolled back in part: steps without a rollback are left in "+rec.TargetSystem+".")
+		known = append(known, "It failed, and was rolled back in part: what its rollbacks do not take back is left in "+rec.TargetSystem+".")
 	case rec.State == core.StateFailed:
 		known = append(known, "It failed without a transaction and was not rolled back: what it did before the failure is still in "+rec.TargetSystem+".")
 	case rec.State == core.StateRollbackFailed:
