@@ -47,12 +47,15 @@ type Entry struct {
 	Unknown      bool      `json:"unknown,omitempty"` // the outcome could not be known
 	// Captured is what each step found before it changed it, of a STARTED: "" for a
 	// step that keeps nothing.
-	Captured []string          `json:"captured,omitempty"`
-	Metadata map[string]string `json:"metadata,omitempty"`
-	Error    *EntryError       `json:"error,omitempty"`
-	Token    uint64            `json:"token"`
-	PrevHash string            `json:"prevHash"`
-	Hash     string            `json:"hash"`
+	Captured []string `json:"captured,omitempty"`
+	// TakenBack are the numbers of the steps whose rollback was carried out, of a rollback
+	// that was not carried out whole.
+	TakenBack []int             `json:"takenBack,omitempty"`
+	Metadata  map[string]string `json:"metadata,omitempty"`
+	Error     *EntryError       `json:"error,omitempty"`
+	Token     uint64            `json:"token"`
+	PrevHash  string            `json:"prevHash"`
+	Hash      string            `json:"hash"`
 }
 
 // Trigger says what started an execution.
@@ -220,6 +223,7 @@ func (e *Entry) encode() []byte {
 	o.someTrue("reconciled", e.Reconciled)
 	o.someTrue("unknown", e.Unknown)
 	o.someList("captured", e.Captured)
+	o.someInts("takenBack", e.TakenBack)
 	o.someMap("metadata", e.Metadata)
 	if e.Error != nil {
 		o.key("error")

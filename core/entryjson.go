@@ -135,6 +135,21 @@ func (o *jsonObject) someList(key string, v []string) {
 	o.b = append(o.b, ']')
 }
 
+func (o *jsonObject) someInts(key string, v []int) {
+	if len(v) == 0 {
+		return
+	}
+	o.key(key)
+	o.b = append(o.b, '[')
+	for i, n := range v {
+		if i > 0 {
+			o.b = append(o.b, ',')
+		}
+		o.b = strconv.AppendInt(o.b, int64(n), 10)
+	}
+	o.b = append(o.b, ']')
+}
+
 // appendString writes s in quotes. What is not plain ASCII is left to
 // encoding/json, whose rules for it are long.
 func appendString(b []byte, s string) []byte {

@@ -66,6 +66,10 @@ func fill(v reflect.Value, r *rand.Rand, zero bool) {
 		}
 		v.Set(reflect.ValueOf(m))
 	case reflect.Slice:
+		if v.Type().Elem().Kind() == reflect.Int {
+			v.Set(reflect.ValueOf([]int{r.IntN(9), r.IntN(1000)}))
+			return
+		}
 		v.Set(reflect.ValueOf(append([]string{}, texts[r.IntN(len(texts)):]...)))
 	default:
 		panic("fill: unknown kind " + v.Kind().String())

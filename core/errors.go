@@ -308,6 +308,7 @@ func (e *UnavailableError) Hint() string {
 type PermissionError struct {
 	System, Right string
 	Err           error
+	Next          string // what to do; "": to grant the right
 }
 
 func (e *PermissionError) Error() string {
@@ -328,6 +329,9 @@ func (e *PermissionError) Code() Code { return CodePermissionDenied }
 
 // Hint says what to do.
 func (e *PermissionError) Hint() string {
+	if e.Next != "" {
+		return e.Next
+	}
 	return "grant the right to whoever runs Flamingock, then run again"
 }
 

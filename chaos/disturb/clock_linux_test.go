@@ -77,7 +77,7 @@ func TestClocksAndAStoppedHolder(t *testing.T) {
 				t.Errorf("the contender ended with %s:\n%s", end, end.Said)
 			}
 			if took := time.Since(began); took < lease {
-				t.Errorf("the contender took over within %s, the lease is %s", took, lease)
+				disturb.Violated(t, "the contender took over within %s, the lease is %s", took, lease)
 			}
 			holder.Signal(t, syscall.SIGCONT)
 			if end := holder.Wait(t); end.String() != lost {

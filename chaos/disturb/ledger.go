@@ -5,8 +5,6 @@ package disturb
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"testing" //nolint:depguard // this package is for tests
 	"time"
@@ -87,9 +85,15 @@ func (w *World) CheckDone(t testing.TB) (effects, violations int) {
 	entries := w.History(t)
 	got := w.Effects(t)
 	faults := append(w.Done(entries), Violations(got, w.Once())...)
-	for _, id := range slices.Sorted(maps.Keys(got)) {
-		if got[id] > 1 {
-			Violated(t, "%s: %s took effect %d times", w.Ledger, id, got[id])
+	applied := map[string]int{}
+	for i := range entries {
+		if entries[i].State.IsApplied() {
+			applied[entries[i].ChangeID]++
+		}
+	}
+	for _, c := range w.Changes {
+		if got[c.ID] > 1 || applied[c.ID] > 1 || applied[c.ID] > got[c.ID] {
+			Violated(t, "%s: %s took effect %d times, and is recorded as applied %d times", w.Ledger, c.ID, got[c.ID], applied[c.ID])
 		}
 	}
 	if len(faults) > 0 {

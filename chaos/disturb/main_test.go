@@ -3,6 +3,7 @@
 package disturb_test
 
 import (
+	"fmt"
 	"os"
 	"sync"
 	"testing"
@@ -21,6 +22,7 @@ type scenario struct {
 	t     *testing.T
 	bench *disturb.Bench
 	row   report.Row
+	again int // tries that said nothing, since the machine stood still
 	mu    sync.Mutex
 	wg    sync.WaitGroup
 	// Cases mostly wait: more than there are cores run at once.
@@ -46,13 +48,16 @@ func (s *scenario) try(name string, lease time.Duration, f func(t testing.TB, le
 					s.row.Violations++
 				}
 			}()
-			s.bench.Try(t, lease, func(t testing.TB, lease time.Duration) {
+			again := s.bench.Try(t, lease, func(t testing.TB, lease time.Duration) {
 				runs, effects := f(t, lease)
 				s.mu.Lock()
 				defer s.mu.Unlock()
 				s.row.Runs += runs
 				s.row.Effects += effects
 			})
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.again += again
 		})
 	})
 }
@@ -60,6 +65,9 @@ func (s *scenario) try(name string, lease time.Duration, f func(t testing.TB, le
 // end waits for the cases and reports.
 func (s *scenario) end() {
 	s.wg.Wait()
+	if s.again > 0 {
+		s.row.Note += fmt.Sprintf("; %d tried again, since the machine stood still", s.again)
+	}
 	disturb.Report(s.t, s.row)
 }
 

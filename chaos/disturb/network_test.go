@@ -19,17 +19,11 @@ type network struct {
 	way           disturb.Way
 }
 
-// The delays are such that an answer of the store takes more than a third of the
-// lease.
-const (
-	storeDelay  = 200 * time.Millisecond
-	targetDelay = 170 * time.Millisecond
-)
-
 func newNetwork(t testing.TB, b *disturb.Bench, s disturb.Spec) *network {
 	s.Store, s.Target = disturb.DynamoDB, disturb.Postgres
 	n := &network{World: b.World(t, s), store: disturb.NewProxy(t, disturb.Host(t, b.Endpoint)), target: disturb.NewProxy(t, disturb.Host(t, b.DSN))}
-	n.store.Delay, n.target.Delay = storeDelay, targetDelay
+	// An answer of the store, there and back, takes more than a third of the lease.
+	n.store.Delay, n.target.Delay = s.Lease/5, s.Lease/6
 	n.way = disturb.Way{DynamoDB: n.store.Through(t, b.Endpoint), Postgres: n.target.Through(t, b.DSN)}
 	return n
 }

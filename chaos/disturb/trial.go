@@ -19,19 +19,22 @@ const trials = 4
 // lease meanwhile, the case says nothing and is tried again, from its beginning, with
 // twice the lease. On a machine that did not stand still it fails at once; and what
 // must hold on any machine ([Violated]) fails whatever the machine did.
-func (b *Bench) Try(t testing.TB, lease time.Duration, f func(t testing.TB, lease time.Duration)) {
+//
+// It returns how many tries said nothing.
+func (b *Bench) Try(t testing.TB, lease time.Duration, f func(t testing.TB, lease time.Duration)) (again int) {
 	t.Helper()
 	for n := 1; ; n++ {
 		tr, began := &trial{TB: t}, time.Now()
 		tr.run(func() { f(tr, lease) })
 		if len(tr.faults) == 0 {
-			return
+			return again
 		}
 		stood, on := b.pulse.longest(began)
 		if tr.violated || stood < lease/8 || n == trials {
 			t.Fatalf("(lease %s, try %d; the longest wait, on %s, was %s)\n%s", lease, n, on, stood, strings.Join(tr.faults, "\n"))
 		}
 		t.Logf("%s kept a request waiting for %s: tried again with twice the lease of %s", on, stood, lease)
+		again++
 		lease *= 2
 	}
 }

@@ -4,6 +4,7 @@ package disturb
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -59,26 +60,29 @@ func TestPulse(t *testing.T) {
 	p := &pulse{under: map[string]time.Time{}}
 	ctx, cancel := context.WithCancel(t.Context())
 	began := time.Now()
-	asked, answer, ended := make(chan struct{}), make(chan struct{}), make(chan error)
+	asked, answer, ended := make(chan struct{}), make(chan error), make(chan struct{})
 	go func() {
-		ended <- p.feel(ctx, "a server", func(context.Context) error {
+		defer close(ended)
+		p.feel(ctx, "a server", func(context.Context) error {
 			asked <- struct{}{}
-			<-answer
-			return nil
+			return <-answer
 		})
 	}()
 	<-asked
 	for took, on := p.longest(began); took < 2*remembered || on != "a server"; took, on = p.longest(began) {
 		<-time.After(time.Millisecond)
 	}
-	answer <- struct{}{}
+	answer <- errors.New("out of order") // which is no answer
+	<-asked
+	if _, waits := p.under["a server"]; !waits {
+		t.Error("an error ended the wait")
+	}
+	answer <- nil
 	<-asked // it is asked again: the first answer was taken
 	if took, on := p.longest(began); took < 2*remembered || on != "a server" {
 		t.Errorf("a wait of %s on %q, want one of %s", took, on, 2*remembered)
 	}
 	cancel()
-	answer <- struct{}{}
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
+	answer <- nil
+	<-ended
 }

@@ -97,7 +97,7 @@ func (x *execution) keptBefore(ctx context.Context, c *plan.Change) ([]string, e
 	if _, known := x.h.snapshot.Records[c.Change.ID]; !known {
 		return nil, nil
 	}
-	first, _, err := x.mayBeThereSince(ctx, c.Change.ID)
+	first, _, err := x.mayBeThereSince(ctx, c.Change.ID, -1)
 	if err != nil {
 		return nil, wrapStore(err)
 	}

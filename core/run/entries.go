@@ -53,12 +53,20 @@ func notBegun(e core.Entry, before core.Record) core.Entry {
 	if !mayHaveLeft(before) {
 		return e
 	}
+	return asBefore(e, before)
+}
+
+// asBefore makes e say of its change what was known before.
+func asBefore(e core.Entry, before core.Record) core.Entry {
 	e.State, e.Unknown = before.State, before.Unknown
 	if before.State == core.StateStarted {
 		e.State, e.Unknown = core.StateFailed, true
 	}
 	e.Operation, e.TxType, e.TargetSystem = before.Operation, before.TxType, before.TargetSystem
 	e.Checksum, e.Reconciled = before.Checksum, before.Reconciled
+	if before.Operation == core.OpImport { // the entry is ours, and the marker would be another's
+		e.Operation, e.TxType = core.OpApply, core.TxNone
+	}
 	return e
 }
 
@@ -69,7 +77,7 @@ func mayHaveLeft(r core.Record) bool {
 	case core.StateRollbackFailed:
 		return true
 	case core.StateStarted, core.StateFailed:
-		return r.TxType != core.TxShared && (r.State == core.StateStarted || r.Unknown || r.TxType == core.TxNone || r.TxType == "")
+		return (r.TxType != core.TxShared || r.Operation == core.OpImport) && (r.State == core.StateStarted || r.Unknown || r.TxType == core.TxNone || r.TxType == "")
 	case core.StateNone, core.StateApplied, core.StateRolledBack, core.StateManualMarkedApplied, core.StateManualMarkedRolledBack:
 	}
 	return false

@@ -273,16 +273,18 @@ func (x *execution) changeError(st *plan.Stage, cur *plan.Change, f failure, sta
 func (x *execution) failed(ctx context.Context, st *plan.Stage, cur *plan.Change, began time.Time, f failure) result {
 	from := f.step
 	var left []string
+	doubt := false
 	if core.IsNothingDone(f.err) && !f.unknown {
 		switch from--; {
 		case mayHaveLeft(x.before): // what it found may be an earlier attempt's, and may not
 			left = []string{fmt.Sprintf("step %d (an earlier attempt may have done it)", f.step+1)}
+			doubt = x.before.Unknown || x.before.State == core.StateStarted
 		case from < 0:
 			return x.rolledBack(ctx, st, cur, began, f, nothingDone)
 		}
 	}
 	e := x.resultEntry(st, cur, core.StateFailed, began)
-	e.Error, e.Unknown = x.entryError(f.err), f.unknown
+	e.Error, e.Unknown = x.entryError(f.err), f.unknown || doubt
 	res := result{
 		entries: []core.Entry{e}, status: ChangeFailed, err: x.changeError(st, cur, f, core.StateFailed), rollBackFrom: -1, left: left, began: began,
 		stop: x.mustStop(ctx, f.err),

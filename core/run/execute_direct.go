@@ -59,7 +59,7 @@ func (x *execution) rollBack(ctx context.Context, st *plan.Stage, cur *plan.Chan
 	ctx, cancel := x.r.rollbackContext(ctx, res.stop != nil)
 	defer cancel()
 	failpoint.Hit(failpoint.RollbackStarting)
-	left, err := x.takeBack(ctx, cur, res.rollBackFrom)
+	done, left, err := x.takeBack(ctx, cur, res.rollBackFrom)
 	left = append(res.left, left...)
 	failpoint.Hit(failpoint.RollbackDone)
 	state, status, reason := core.StateRolledBack, ChangeRolledBack, ""
@@ -72,6 +72,9 @@ func (x *execution) rollBack(ctx context.Context, st *plan.Stage, cur *plan.Chan
 	}
 	e := x.resultEntry(st, cur, state, began)
 	e.Operation, e.Reason, e.Error = core.OpRollback, reason, x.entryError(err)
+	if state != core.StateRolledBack {
+		e.TakenBack = done
+	}
 	var ce *core.ChangeError
 	if errors.As(res.err, &ce) {
 		ce.State, ce.RollbackErr = state, x.secrets.RedactError(err)
@@ -88,12 +91,12 @@ func firstOf(errs ...error) error {
 	return nil
 }
 
-// takeBack runs the rollbacks from step `from` down to the first, and names the
-// steps that have none.
-func (x *execution) takeBack(ctx context.Context, cur *plan.Change, from int) (left []string, err error) {
+// takeBack runs the rollbacks from step `from` down to the first. It returns the numbers of
+// the steps that were taken back, and names those that have no rollback.
+func (x *execution) takeBack(ctx context.Context, cur *plan.Change, from int) (done []int, left []string, err error) {
 	handle, release, err := x.r.o.Targets[cur.Change.TargetSystem].Open(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("the rollback could not begin: %w", err)
+		return nil, nil, fmt.Errorf("the rollback could not begin: %w", err)
 	}
 	defer x.giveBack(cur, release)
 	pairs := cur.Change.Pairs()
@@ -107,13 +110,14 @@ func (x *execution) takeBack(ctx context.Context, cur *plan.Change, from int) (l
 			continue
 		}
 		if err := x.h.guard(ctx); err != nil {
-			return left, fmt.Errorf("before the rollback of step %d: %w", i+1, err)
+			return done, left, fmt.Errorf("before the rollback of step %d: %w", i+1, err)
 		}
 		if err := x.step(ctx, cur, core.OpRollback, i, pairs[i].Rollback, handle); err != nil {
-			return left, fmt.Errorf("rollback of step %d of %d: %w", i+1, len(pairs), explain(ctx, err))
+			return done, left, fmt.Errorf("rollback of step %d of %d: %w", i+1, len(pairs), explain(ctx, err))
 		}
+		done = append(done, i+1)
 	}
-	return left, nil
+	return done, left, nil
 }
 
 // rollbackContext lets a rollback go on when the run is to stop, within the time

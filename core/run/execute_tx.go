@@ -77,8 +77,12 @@ func (x *execution) rolledBack(ctx context.Context, st *plan.Stage, cur *plan.Ch
 	failed.Error = x.entryError(f.err)
 	undone := x.resultEntry(st, cur, core.StateRolledBack, x.r.o.Now())
 	undone.Operation, undone.Reason = core.OpRollback, why
+	status := ChangeRolledBack
+	if mayHaveLeft(x.before) { // an attempt before, when it was another kind of change
+		undone, status = asBefore(undone, x.before), ChangeFailed
+	}
 	return result{
-		entries: []core.Entry{failed, undone}, status: ChangeRolledBack, err: x.changeError(st, cur, f, core.StateRolledBack),
+		entries: []core.Entry{failed, undone}, status: status, err: x.changeError(st, cur, f, undone.State),
 		stop: x.mustStop(ctx, f.err), rollBackFrom: -1, began: began,
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 
 	"github.com/flamingock/flamingock-go/core"
 )
@@ -17,7 +18,7 @@ func (x *execution) idempotencyKey(changeID string, op core.Operation, step int)
 		rec := x.h.snapshot.Records[changeID]
 		since := rec.StartedSeq
 		if op == core.OpApply && rec.Attempt > 1 {
-			_, seq, err := x.mayBeThereSince(ctx, changeID)
+			_, seq, err := x.mayBeThereSince(ctx, changeID, step)
 			if err != nil {
 				return "", fmt.Errorf("its idempotency key could not be found: %w", err)
 			}
@@ -39,10 +40,10 @@ func uuidOf(sum [sha256.Size]byte) string {
 }
 
 // mayBeThereSince returns the first STARTED after which the change's effect may be
-// there; nil when it cannot be. keySeq is that of the STARTED whose key holds; 0: none
-// does. They differ after a change was taken back in part: a system would answer a known
-// key with what it did then, and do nothing.
-func (x *execution) mayBeThereSince(ctx context.Context, changeID string) (since *core.Entry, keySeq uint64, err error) {
+// there; nil when it cannot be. keySeq is that of the STARTED whose key of step (from 0) holds; 0:
+// none does. They differ when only some steps were taken back, and this one was: a system
+// would answer a known key with what it did then, and do nothing.
+func (x *execution) mayBeThereSince(ctx context.Context, changeID string, step int) (since *core.Entry, keySeq uint64, err error) {
 	var before *core.Entry // as they were when the last attempt started
 	var keyBefore uint64
 	attempt := 0
@@ -64,10 +65,10 @@ func (x *execution) mayBeThereSince(ctx context.Context, changeID string) (since
 			case core.StateRolledBack, core.StateFailed, core.StateRollbackFailed:
 				switch {
 				case e.Attempt < attempt: // it never began, and took nothing back
-					since, keySeq = before, keyBefore
+					since, keySeq, attempt = before, keyBefore, e.Attempt
 				case e.State == core.StateRolledBack:
 					since, keySeq = nil, 0
-				case e.Operation == core.OpRollback:
+				case slices.Contains(e.TakenBack, step+1):
 					keySeq = 0
 				}
 			case core.StateManualMarkedRolledBack:

@@ -33,7 +33,8 @@ func TestIdempotencyKey(t *testing.T) {
 		"rolled back":                         {attempts: []error{definite, nil}, rollback: true},
 		"rolled back after an unknown one":    {attempts: []error{unknown, definite, nil}, rollback: true},
 		"rolled back in part":                 {attempts: []error{nil, nil}, rollback: true, more: true},
-		"its rollback failed":                 {attempts: []error{definite, nil}, rollback: true, fails: true},
+		"its rollback failed":                 {attempts: []error{definite, nil}, rollback: true, fails: true, same: true},
+		"others were taken back, it was not":  {attempts: []error{nil, nil}, more: true, same: true},
 		"unknown, with a rollback not run":    {attempts: []error{unknown, nil}, rollback: true, same: true},
 		"marked as rolled back by a person":   {attempts: []error{unknown, nil}, marked: true},
 		"marked so after several, then known": {attempts: []error{unknown, unknown, nil}, marked: true},
@@ -67,12 +68,16 @@ func TestIdempotencyKey(t *testing.T) {
 				}}
 			}
 			if tt.more {
-				c.Steps = []core.StepPair{{Apply: c.Apply, Rollback: c.Rollback}, {Apply: core.Step{Do: func(context.Context, *core.Session) error {
+				other := core.StepPair{Apply: core.Step{Do: func(context.Context, *core.Session) error {
 					if i < len(tt.attempts) {
 						return definite
 					}
 					return nil
-				}}}}
+				}}}
+				if !tt.rollback {
+					other.Rollback = core.Step{Do: func(context.Context, *core.Session) error { return nil }}
+				}
+				c.Steps = []core.StepPair{{Apply: c.Apply, Rollback: c.Rollback}, other}
 				c.Apply, c.Rollback = core.Step{}, core.Step{}
 			}
 			r, err := run.New(run.Options{

@@ -150,6 +150,12 @@ func torn(err error) bool {
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
+// What to do about credentials that AWS does not take.
+const (
+	checkCredentials = "check which credentials are used here, by access key, profile or role (aws sts get-caller-identity shows them), then run again"
+	renewCredentials = "get new credentials, such as with aws sso login, then run again"
+)
+
 // Explain turns the error of a call into one of this project's, with the words
 // that people need: *core.PermissionError, *core.ConfigError or
 // *core.UnavailableError. Errors of kind Other keep their type, and lose what is
@@ -170,9 +176,9 @@ func Explain(system string, err error) error {
 				Next: "give some: a role of the function, task or pod, AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment", Err: credentials.cause(),
 			}
 		}
-		return &core.PermissionError{System: system, Right: "credentials that AWS accepts", Err: short(err)}
+		return &core.PermissionError{System: system, Right: "credentials that AWS accepts", Err: short(err), Next: checkCredentials}
 	case Expired:
-		return &core.PermissionError{System: system, Right: "credentials that have not expired", Err: short(err)}
+		return &core.PermissionError{System: system, Right: "credentials that have not expired", Err: short(err), Next: renewCredentials}
 	case Foreign:
 		return &core.ConfigError{
 			Key: system, Reason: "what answers at the endpoint is not the AWS service", Next: "mend endpoint in the configuration, or AWS_ENDPOINT_URL in the environment", Err: short(err),

@@ -39,13 +39,13 @@ func TestDoes(t *testing.T) {
 // User and password in a URL are no secrets to those who write errors and plans.
 func TestUserAndPasswordInAURL(t *testing.T) {
 	target := New("partner", "https://partner.example/v1", http.DefaultClient)
-	for _, where := range []string{"https://canary:canary@partner.example/users/@me", "https://canary:ca/nary@partner.example", "https://canary@${env:HOST}/x", "https://canary:ca/nary@${env:HOST}"} {
+	for _, where := range []string{"https://canary:canary@partner.example/users/@me", "https://canary:ca/nary@partner.example", "https://canary@${env:HOST}/x", "https://canary:ca/nary@${env:HOST}", "${env:SCHEME}://me:canary@partner.example/x"} {
 		_, err := load(target, "apply: { method: POST, url: '"+where+"' }")
 		if err == nil || !strings.Contains(err.Error(), "yaml:4:30: url ") || strings.Contains(err.Error(), "nary") {
 			t.Errorf("%s: %v", where, err)
 		}
 	}
-	for _, where := range []string{"https://partner.example/users/@me", "${env:BASE}/users/@me", "https://${env:HOST}:8443/x?to=a@b.example", "https://partner.example:${env:PORT}/"} {
+	for _, where := range []string{"https://partner.example/users/@me", "${env:BASE}/users/@me", "https://${env:HOST}:8443/x?to=a@b.example", "https://partner.example:${env:PORT}/", "${env:SCHEME}://partner.example/x", "${env:BASE}:8443/users", "${env:A}:${env:B}/x", "https://[${env:IP6}]:8443/"} {
 		if _, err := load(target, "apply: { method: POST, url: '"+where+"' }"); err != nil {
 			t.Errorf("%s: %v", where, err)
 		}

@@ -134,7 +134,7 @@ func (r *Response) expect(want statuses) error {
 	err := error(r.statusError(want))
 	switch r.Status {
 	case http.StatusUnauthorized:
-		err = &core.PermissionError{System: r.client.target.system(), Right: "credentials that the API accepts", Err: err}
+		err = &core.PermissionError{System: r.client.target.system(), Right: "credentials that the API accepts", Err: err, Next: "check auth of the target system, then run again"}
 	case http.StatusForbidden:
 		err = &core.PermissionError{System: r.client.target.system(), Right: "the right to " + r.what, Err: err}
 	}

@@ -106,12 +106,24 @@ var references = regexp.MustCompile(`\$\{[^}]*\}`)
 // named says what is wrong with a URL; "": nothing that can be seen before a run. User and
 // password would be shown with it, since errors and plans name the place.
 func named(where string) string {
-	u, err := url.Parse(references.ReplaceAllString(where, "0"))
+	const password = "must not hold user and password: give the target system auth: { basic: … }, with references"
+	known := references.ReplaceAllString(where, "0")
+	if strings.HasPrefix(where, "${") || strings.Contains(where, "[") { // who knows what it will be
+		_, rest, is := strings.Cut(known, "://")
+		if !is {
+			rest = known
+		}
+		if host, _, _ := strings.Cut(rest, "/"); strings.Contains(host, "@") && !strings.Contains(host, "?") {
+			return password
+		}
+		return ""
+	}
+	u, err := url.Parse(known)
 	switch {
 	case err != nil:
 		return "is no URL: write special characters as %XX"
 	case u.User != nil:
-		return "must not hold user and password: give the target system auth: { basic: … }, with references"
+		return password
 	}
 	return ""
 }

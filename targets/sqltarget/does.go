@@ -16,6 +16,8 @@ const (
 	mostTold  = 5
 	maxTold   = 150
 	maxObject = 80
+	// looked is how many tokens of a statement are looked at.
+	looked = 200
 )
 
 // does says for people what statements do: the verb and the object of the first ones,
@@ -24,7 +26,7 @@ func does(d Dialect, statements []split.Statement) string {
 	var told []string
 	size := 0
 	for _, st := range statements {
-		one := outline(split.Tokens(st.Text, d.Split, split.HeadLen))
+		one := outline(split.Tokens(st.Text, d.Split, looked))
 		if size += len(one); len(told) == mostTold || len(told) > 0 && size > maxTold {
 			break
 		}
@@ -118,7 +120,11 @@ func (t *cursor) definition(verb string) string {
 		}
 		t.skip("IF", "NOT", "EXISTS")
 		out = append(out, t.name())
-	case (verb == "DROP" || verb == "TRUNCATE") && t.next(","):
+	}
+	switch {
+	case verb == "ALTER" && t.goesOn():
+		out = append(out, "and more")
+	case (verb == "DROP" || verb == "TRUNCATE") && t.goesOn():
 		out = append(out, "and others")
 	}
 	return strings.Join(slices.DeleteFunc(out, func(s string) bool { return s == "" }), " ")
@@ -148,12 +154,33 @@ func (t *cursor) skip(words ...string) {
 	}
 }
 
+// goesOn reports whether a list goes on: there is a comma outside of parentheses.
+func (t *cursor) goesOn() bool {
+	depth := 0
+	for _, token := range *t {
+		switch token {
+		case "(":
+			depth++
+		case ")":
+			depth--
+		case ",":
+			if depth == 0 {
+				return true
+			}
+		}
+	}
+	return len(*t) > looked/2 // who knows
+}
+
 // name returns the name that comes next, as it is written; "" when there is none.
 func (t *cursor) name() string {
 	name := ""
 	for len(*t) > 0 && isName((*t)[0]) {
 		name += (*t)[0]
-		if *t = (*t)[1:]; !t.next(".") {
+		if *t = (*t)[1:]; t.next("&") { // U&"…": who reads that
+			return ""
+		}
+		if !t.next(".") {
 			break
 		}
 		name += "."

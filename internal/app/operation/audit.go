@@ -59,6 +59,7 @@ type EntryData struct {
 	SourceFile   string           `json:"sourceFile"`
 	Definition   string           `json:"definition"`
 	Captured     []string         `json:"captured,omitempty"`
+	TakenBack    []int            `json:"takenBack,omitempty"`
 	Error        *core.EntryError `json:"error"`
 }
 
@@ -68,7 +69,7 @@ func NewEntryData(e *core.Entry) EntryData {
 		Seq: e.Seq, ChangeID: e.ChangeID, State: e.State, Operation: e.Operation, Stage: e.Stage, Order: e.Order, Author: e.Author,
 		TargetSystem: e.TargetSystem, TxType: e.TxType, Attempt: e.Attempt, StartedAt: e.StartedAt, DurationMs: e.DurationMs,
 		ExecutionID: e.ExecutionID, Host: e.Host, Principal: e.Principal, Reason: e.Reason, Reconciled: e.Reconciled,
-		Unknown: e.Unknown, SourceFile: e.SourceFile, Definition: e.Definition, Captured: e.Captured, Error: e.Error,
+		Unknown: e.Unknown, SourceFile: e.SourceFile, Definition: e.Definition, Captured: e.Captured, TakenBack: e.TakenBack, Error: e.Error,
 	}
 	if at := e.EndedAt; !at.IsZero() {
 		d.EndedAt = &at

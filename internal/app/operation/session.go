@@ -169,6 +169,11 @@ func (s *Session) stoppable(ctx context.Context) (context.Context, context.Cance
 // bring to a good end.
 func Stoppable(ctx context.Context, stop <-chan struct{}) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
+	select {
+	case <-stop: // before it begins
+		cancel(&core.InterruptedError{Reason: "asked to stop"})
+	default:
+	}
 	if stop != nil {
 		go func() {
 			select {
