@@ -42,7 +42,7 @@ func TestDocs(t *testing.T) {
 			}
 		}
 	}
-	if seen["configuration"] != 1 || seen["auth"] != 4 || seen["change"] != 2 {
+	if seen["configuration"] != 1 || seen["auth"] != 4 || seen["change"] != 3 {
 		t.Errorf("found %v", seen)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"maps"
 	"net/http"
@@ -33,6 +34,8 @@ type api struct {
 	plans map[string]map[string]any
 	// answers are what POSTs were answered, by idempotency key; nil: keys mean nothing.
 	answers map[string]int
+	// tagged: plans have ETags, and conditions count.
+	tagged bool
 	// fault may answer in the API's place, before or after (call act) it does its work.
 	fault func(w http.ResponseWriter, r *http.Request, act func()) bool
 	// calls are method and path, seen what else there was of each request.
@@ -78,7 +81,22 @@ func (a *api) act(w http.ResponseWriter, r *http.Request, body []byte) {
 		w.WriteHeader(before)
 		return
 	}
+	name, one := strings.CutPrefix(r.URL.Path, "/v1/plans/")
+	tag := func() string {
+		if p, there := a.plans[name]; a.tagged && one && there {
+			text, _ := json.Marshal(p)
+			return fmt.Sprintf("%q", fmt.Sprint(crc32.ChecksumIEEE(text)))
+		}
+		return ""
+	}
+	if want := r.Header.Get("If-Match"); want != "" && a.tagged && want != tag() {
+		w.WriteHeader(http.StatusPreconditionFailed)
+		return
+	}
 	status, answer := a.handle(r, body)
+	if t := tag(); t != "" {
+		w.Header().Set("ETag", t)
+	}
 	if a.answers != nil && key != "" {
 		a.answers[key] = status
 	}

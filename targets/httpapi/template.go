@@ -32,13 +32,15 @@ const Template = "http"
 //   - rollback is a request of its own. It is left out when the request of the same step
 //     did nothing in this process: it was refused, or what it makes was there before. A
 //     DELETE takes 404 and 410 too, where expect has no status.
+//   - With capture, what is there is read first, and kept; the request is conditional on its
+//     ETag, where it has one, and rollback: auto puts it back.
 //   - A probe is the change's own (probe:), a GET or HEAD.
 //   - What is sent again, and what an answer that is lost means, says the package's
 //     comment. No late duplicate is called harmless.
 //   - Where a repeated POST makes a second one, the idempotency key tells them apart: in
 //     its header, or as ${idempotencyKey} in the texts of the payload and of the probe.
 func requestTemplate() core.Template {
-	return core.Template{Name: Template, Compile: compileRequest, CustomProbe: compileProbe}
+	return core.Template{Name: Template, Compile: compileRequest, Restore: compileRestore, CustomProbe: compileProbe}
 }
 
 const notInTransaction = "HTTP knows no transactions"
@@ -64,6 +66,7 @@ type payload struct {
 	Body     *core.Text           `yaml:"body"`
 	Expect   expectation          `yaml:"expect"`
 	Existing *existing            `yaml:"existing"`
+	Capture  *capture             `yaml:"capture"`
 	Retry    retry                `yaml:"retry"`
 }
 
@@ -90,8 +93,15 @@ func compileRequest(p core.Payload) (core.Step, error) {
 	}
 	f := &faults{payload: p}
 	w.payload.check(f)
+	if w.payload.Capture != nil && w.rollback {
+		f.at(w.payload.Method.Start, "capture belongs to apply: what is there before it is kept, and put back by rollback: auto")
+	}
 	name := strings.TrimSpace(w.payload.Method.Value + " " + w.payload.Location.label())
-	return core.Step{Name: name, Does: w.payload.does(), NotTransactional: notInTransaction, Handle: reflect.TypeFor[*Client](), Do: w.do}, f.err()
+	step := core.Step{Name: name, Does: w.payload.does(), NotTransactional: notInTransaction, Handle: reflect.TypeFor[*Client](), Do: w.do}
+	if w.payload.Capture != nil && !w.rollback {
+		step.Capture = w.capture
+	}
+	return step, f.err()
 }
 
 // label names the place for people, without a query.
@@ -158,6 +168,9 @@ func (p *payload) check(f *faults) {
 		f.at(p.Method.Start, "retry.attempts must be from 1 to %d", mostAttempts)
 	}
 	p.Expect.check(f)
+	if p.Capture != nil {
+		p.Capture.check(f, p)
+	}
 	if x := p.Existing; x != nil {
 		x.Location.check(f, "existing.")
 		x.Expect.check(f)

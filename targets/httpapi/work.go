@@ -33,6 +33,9 @@ func (w *work) do(ctx context.Context, s *core.Session) error {
 	if err != nil {
 		return core.NothingDone(err)
 	}
+	if err := w.condition(s, &r); err != nil {
+		return core.NothingDone(err)
+	}
 	s.Progress(core.Progress{Text: r.what()})
 	resp, err := c.Send(ctx, r)
 	if err != nil {
@@ -41,6 +44,7 @@ func (w *work) do(ctx context.Context, s *core.Session) error {
 	nothing, err := w.judge(ctx, t, resp)
 	if !w.rollback {
 		target.didNothing(s, nothing && err == nil)
+		target.wrote(s, resp.Header.Get("ETag"))
 	}
 	if nothing {
 		return core.NothingDone(err)
@@ -56,8 +60,11 @@ func (w *work) judge(ctx context.Context, t *texts, resp *Response) (nothing boo
 	if w.rollback && len(want) == 0 && p.Method.Value == http.MethodDelete {
 		want = statuses{"2xx", "404", "410"}
 	}
-	if x := p.Existing; x != nil && x.refuses(resp.Status) {
+	if x := p.Existing; x != nil && (x.refuses(resp.Status) || p.Capture != nil && resp.Status == http.StatusPreconditionFailed) {
 		return !resp.Unanswered, x.same(ctx, t, resp)
+	}
+	if p.Capture != nil && refused && resp.Status == http.StatusPreconditionFailed {
+		return true, &ChangedError{What: resp.what, Next: lookThenRun}
 	}
 	if err := resp.expect(want); err != nil {
 		return refused, err
