@@ -299,8 +299,11 @@ func (e *UnavailableError) Unwrap() error { return e.Err }
 // Code returns Unavailable.
 func (e *UnavailableError) Code() Code { return CodeUnavailable }
 
-// Hint says what to do.
+// Hint says what to do: what the cause says, if it does.
 func (e *UnavailableError) Hint() string {
+	if hint := HintOf(e.Err); hint != "" {
+		return hint
+	}
 	return "check that " + e.System + " is up, can be reached from here and has room left, then run again"
 }
 
