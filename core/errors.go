@@ -396,13 +396,16 @@ func (e *ChangeError) Hint() string {
 	if e.Unrecorded != nil {
 		return "its end could not be recorded: " + Advice(e.Unrecorded)
 	}
-	if h := HintOf(e.Err); h != "" {
-		return h
-	}
-	if e.State == StateRolledBack {
+	h := HintOf(e.Err)
+	switch {
+	case h == "" && e.State == StateRolledBack:
 		return "nothing of it is left in the target system: mend the change and run again"
+	case h == "":
+		return "see what is known and the exact next commands with: flamingock issue get " + e.ChangeID
+	case e.State == StateRollbackFailed:
+		return h + "; part of the change may be in the target system: flamingock issue get " + e.ChangeID + " says what is known and the exact next commands"
 	}
-	return "see what is known and the exact next commands with: flamingock issue get " + e.ChangeID
+	return h
 }
 
 // RecordError says that something was done but could not be recorded: the act
