@@ -159,6 +159,9 @@ type Session struct {
 	// Captured is what the step's Capture gave before the attempt began, also for its
 	// rollback; "" when there is nothing.
 	Captured string
+	// MayBeThere says that an attempt before this one may have left something behind: what
+	// is found may be the change's own.
+	MayBeThere bool
 	// IdempotencyKey names the step's effect, for systems that take a client token: a
 	// UUID that is the same in every attempt for as long as an earlier one may have had
 	// the effect, and another one after the change was rolled back, or marked so. Each

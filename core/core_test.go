@@ -207,3 +207,25 @@ func TestSealCapsTexts(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A value in JSON, or in JSON that is a text in JSON, is the value.
+func TestRedactInJSON(t *testing.T) {
+	value := "pa\"ss\\wo/rd<é\nend"
+	r := core.NewRedactor(values{"A": value})
+	if _, err := r.Resolve(t.Context(), core.Reference{Scheme: "env", Key: "A"}); err != nil {
+		t.Fatal(err)
+	}
+	once, err := json.Marshal(map[string]string{"a": value})
+	if err != nil {
+		t.Fatal(err)
+	}
+	twice, err := json.Marshal(map[string]string{"b": string(once)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{value, string(once), string(twice)} {
+		if got := r.Redact(text); strings.Contains(got, "wo/rd") || !strings.Contains(got, core.RedactedMark) {
+			t.Errorf("%s is redacted as %s", text, got)
+		}
+	}
+}

@@ -2,8 +2,10 @@ package core
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -66,6 +68,28 @@ func (r *Redactor) Resolve(ctx context.Context, ref Reference) (Secret, error) {
 	return v, nil
 }
 
+// forms are a value and what it is in JSON, and in JSON that is a text in JSON. Go's own
+// writer escapes more than others.
+func forms(value string) []string {
+	all := []string{value}
+	for range 2 {
+		for _, f := range slices.Clone(all) {
+			for _, html := range []bool{true, false} {
+				var b strings.Builder
+				e := json.NewEncoder(&b)
+				e.SetEscapeHTML(html)
+				if e.Encode(f) != nil {
+					continue
+				}
+				if quoted := strings.TrimSuffix(b.String(), "\n"); !slices.Contains(all, quoted[1:len(quoted)-1]) {
+					all = append(all, quoted[1:len(quoted)-1])
+				}
+			}
+		}
+	}
+	return all
+}
+
 // shortestSecret keeps values such as "1" from blanking every digit of a text.
 const shortestSecret = 3
 
@@ -76,7 +100,7 @@ func (r *Redactor) Redact(text string) string {
 	values := make([]string, 0, len(r.values))
 	for _, v := range r.values {
 		if len(v.value) >= shortestSecret {
-			values = append(values, v.value)
+			values = append(values, forms(v.value)...)
 		}
 	}
 	pieces := maps.Clone(r.pieces)

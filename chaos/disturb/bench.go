@@ -133,7 +133,7 @@ func (l *Lab) NewBench(t testing.TB, n Needs) *Bench {
 		if err != nil {
 			t.Fatal(err)
 		}
-		db.SetMaxOpenConns(5)
+		db.SetMaxOpenConns(4)
 		t.Cleanup(func() { db.Close() })
 		b.db = db
 		for _, q := range []string{createEffects, "CREATE INDEX ON effects (ledger)"} {

@@ -4,6 +4,7 @@ package disturb
 
 import (
 	"context"
+	"database/sql"
 	"sync"
 	"testing" //nolint:depguard // this package is for tests
 	"time"
@@ -33,6 +34,8 @@ const (
 	// without being a wait.
 	beat       = 250 * time.Millisecond
 	remembered = 100 * time.Millisecond
+	// tooLong is no machine that stands still, but a server that is gone.
+	tooLong = time.Minute
 )
 
 // feel asks every beat until the context ends. What is late to be asked counts, too, and
@@ -115,18 +118,25 @@ func (b *Bench) feelPulse(t testing.TB) {
 		if _, err := b.db.ExecContext(t.Context(), "CREATE TABLE pulse (n int)"); err != nil {
 			t.Fatal(err)
 		}
-		conn, err := b.db.Conn(t.Context()) // of its own: to wait for one says nothing of the server
+		db, err := sql.Open("pgx", b.DSN) // of its own: to wait for a connection says nothing of the server
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { conn.Close() })
+		t.Cleanup(func() { db.Close() })
 		start("PostgreSQL", func(ctx context.Context) error {
-			_, err := conn.ExecContext(ctx, "INSERT INTO pulse VALUES (1)")
+			_, err := db.ExecContext(ctx, "INSERT INTO pulse VALUES (1)")
 			return err
 		})
 	}
 	t.Cleanup(func() {
 		cancel()
 		feeling.Wait()
+		b.pulse.mu.Lock()
+		defer b.pulse.mu.Unlock()
+		for on, since := range b.pulse.under {
+			if silent := time.Since(since); silent > tooLong {
+				t.Errorf("%s has not answered for %s", on, silent)
+			}
+		}
 	})
 }

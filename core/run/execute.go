@@ -284,13 +284,15 @@ func (x *execution) failed(ctx context.Context, st *plan.Stage, cur *plan.Change
 		}
 	}
 	e := x.resultEntry(st, cur, core.StateFailed, began)
-	e.Error, e.Unknown = x.entryError(f.err), f.unknown || doubt
+	e.Error, e.Unknown = x.entryError(f.err), f.unknown
 	res := result{
 		entries: []core.Entry{e}, status: ChangeFailed, err: x.changeError(st, cur, f, core.StateFailed), rollBackFrom: -1, left: left, began: began,
 		stop: x.mustStop(ctx, f.err),
 	}
 	if !f.unknown && canTakeBack(cur.Change, from) && !errors.Is(res.stop, core.ErrLeaseLost) && from >= 0 {
 		res.rollBackFrom = from
+	} else if doubt { // a probe speaks for the whole change: not while a rollback takes back some of it
+		res.entries[0].Unknown = true
 	}
 	return res
 }
@@ -351,7 +353,7 @@ func (x *execution) step(ctx context.Context, cur *plan.Change, op core.Operatio
 	ctx, span := x.r.tel.step(ctx, x.id, cur.Change, op, i)
 	failpoint.Hit(failpoint.StepStarting)
 	session := x.session(cur, handle, i)
-	session.Captured = x.capturedBy(i)
+	session.Captured, session.MayBeThere = x.capturedBy(i), mayHaveLeft(x.before)
 	session.IdempotencyKey = x.idempotencyKey(cur.Change.ID, op, i)
 	err := runStep(ctx, s, session)
 	failpoint.Hit(failpoint.StepDone)

@@ -38,7 +38,8 @@ type Request struct {
 	// Attempts bounds how often the request is sent, where that is safe. Zero means 4.
 	Attempts int
 
-	label string // for errors, in place of the path
+	label       string // for errors, in place of the path
+	conditional bool   // If-Match is ours
 }
 
 // Response is the API's answer, of whatever status.

@@ -43,8 +43,9 @@ type Target struct {
 	// idle are the steps of changes that found done what they were to do, in this process:
 	// their rollbacks have nothing to take back.
 	idle map[stepID]bool
-	// tags are the ETags of what steps made, in this process.
-	tags map[stepID]string
+	// places are where changes have sent requests to, in this process, and what was there
+	// afterwards; nil: not known.
+	places map[placeID]*kept
 }
 
 // stepID names one step of one change.
@@ -58,7 +59,7 @@ type stepID struct {
 // than *http.Transport must not send requests again by itself. Nil stands for the client
 // that the configuration makes by default.
 func New(id, baseURL string, client *http.Client) *Target {
-	t := &Target{id: id, idle: map[stepID]bool{}, tags: map[stepID]string{}}
+	t := &Target{id: id, idle: map[stepID]bool{}, places: map[placeID]*kept{}}
 	t.connect = func(ctx context.Context) (*connection, error) {
 		c := settings{BaseURL: baseURL}
 		if client != nil {

@@ -77,7 +77,7 @@ func (tt targetType) fromSettings(id string, s core.Settings) (core.Target, erro
 	if err := c.check(id, tt.sigV4); err != nil {
 		return nil, err
 	}
-	t := &Target{id: id, idle: map[stepID]bool{}, tags: map[stepID]string{}}
+	t := &Target{id: id, idle: map[stepID]bool{}, places: map[placeID]*kept{}}
 	t.connect = func(ctx context.Context) (*connection, error) { return c.connection(ctx, t, s, tt.sigV4) }
 	return t, nil
 }

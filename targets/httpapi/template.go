@@ -32,8 +32,9 @@ const Template = "http"
 //   - rollback is a request of its own. It is left out when the request of the same step
 //     did nothing in this process: it was refused, or what it makes was there before. A
 //     DELETE takes 404 and 410 too, where expect has no status.
-//   - With capture, what is there is read first, and kept; the request is conditional on its
-//     ETag, where it has one, and rollback: auto puts it back.
+//   - With capture, what is there is read first, and kept; the request is not sent when it
+//     was changed meanwhile, and is conditional on its ETag, where it has one; rollback:
+//     auto puts it back, and looks.
 //   - A probe is the change's own (probe:), a GET or HEAD.
 //   - What is sent again, and what an answer that is lost means, says the package's
 //     comment. No late duplicate is called harmless.

@@ -33,18 +33,26 @@ func (w *work) do(ctx context.Context, s *core.Session) error {
 	if err != nil {
 		return core.NothingDone(err)
 	}
-	if err := w.condition(s, &r); err != nil {
+	if !w.rollback {
+		target.begins(s)
+	}
+	if err := w.still(ctx, t, &r); err != nil {
 		return core.NothingDone(err)
 	}
+	target.sees(s, r.where(), nil)
 	s.Progress(core.Progress{Text: r.what()})
 	resp, err := c.Send(ctx, r)
 	if err != nil {
 		return core.NothingDone(err) // unless its outcome is unknown
 	}
-	nothing, err := w.judge(ctx, t, resp)
+	nothing, err := w.judge(ctx, t, &r, resp)
 	if !w.rollback {
 		target.didNothing(s, nothing && err == nil)
-		target.wrote(s, resp.Header.Get("ETag"))
+	}
+	if x := w.payload.Capture; x != nil && err == nil {
+		if now, where, err := x.lookAt(ctx, t, &w.payload); err == nil { // else its rollback knows less
+			target.sees(s, where, now)
+		}
 	}
 	if nothing {
 		return core.NothingDone(err)
@@ -53,17 +61,17 @@ func (w *work) do(ctx context.Context, s *core.Session) error {
 }
 
 // judge says what an answer means, and whether the request certainly did nothing.
-func (w *work) judge(ctx context.Context, t *texts, resp *Response) (nothing bool, err error) {
+func (w *work) judge(ctx context.Context, t *texts, r *Request, resp *Response) (nothing bool, err error) {
 	p := &w.payload
 	refused := !resp.Unanswered && resp.Status >= 400 && resp.Status < 500
 	want := p.Expect.Status
 	if w.rollback && len(want) == 0 && p.Method.Value == http.MethodDelete {
 		want = statuses{"2xx", "404", "410"}
 	}
-	if x := p.Existing; x != nil && (x.refuses(resp.Status) || p.Capture != nil && resp.Status == http.StatusPreconditionFailed) {
+	if x := p.Existing; x != nil && (x.refuses(resp.Status) || r.conditional && resp.Status == http.StatusPreconditionFailed) {
 		return !resp.Unanswered, x.same(ctx, t, resp)
 	}
-	if p.Capture != nil && refused && resp.Status == http.StatusPreconditionFailed {
+	if r.conditional && refused && resp.Status == http.StatusPreconditionFailed {
 		return true, &ChangedError{What: resp.what, Next: lookThenRun}
 	}
 	if err := resp.expect(want); err != nil {
