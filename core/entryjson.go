@@ -120,32 +120,23 @@ func (o *jsonObject) someMap(key string, v map[string]string) {
 	o.b = append(o.b, '}')
 }
 
-func (o *jsonObject) someList(key string, v []string) {
-	if len(v) == 0 {
-		return
-	}
-	o.key(key)
-	o.b = append(o.b, '[')
-	for i, s := range v {
-		if i > 0 {
-			o.b = append(o.b, ',')
-		}
-		o.b = appendString(o.b, s)
-	}
-	o.b = append(o.b, ']')
-}
+func (o *jsonObject) someList(key string, v []string) { someArray(o, key, v, appendString) }
 
 func (o *jsonObject) someInts(key string, v []int) {
+	someArray(o, key, v, func(b []byte, n int) []byte { return strconv.AppendInt(b, int64(n), 10) })
+}
+
+func someArray[T any](o *jsonObject, key string, v []T, write func([]byte, T) []byte) {
 	if len(v) == 0 {
 		return
 	}
 	o.key(key)
 	o.b = append(o.b, '[')
-	for i, n := range v {
+	for i, e := range v {
 		if i > 0 {
 			o.b = append(o.b, ',')
 		}
-		o.b = strconv.AppendInt(o.b, int64(n), 10)
+		o.b = write(o.b, e)
 	}
 	o.b = append(o.b, ']')
 }
