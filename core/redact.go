@@ -18,12 +18,13 @@ type Redactor struct {
 
 	mu     sync.Mutex
 	values map[Reference]Secret
+	forms  map[string]bool // of the values, as they may stand in a text
 	pieces map[string]bool // of values in payloads, in lower case
 }
 
 // NewRedactor returns a Redactor over from.
 func NewRedactor(from Resolver) *Redactor {
-	return &Redactor{from: from, values: map[Reference]Secret{}, pieces: map[string]bool{}}
+	return &Redactor{from: from, values: map[Reference]Secret{}, forms: map[string]bool{}, pieces: map[string]bool{}}
 }
 
 // InPayloads returns a Resolver for values that become part of a payload. Systems
@@ -65,12 +66,17 @@ func (r *Redactor) Resolve(ctx context.Context, ref Reference) (Secret, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.values[ref] = v
+	if len(v.value) >= shortestSecret {
+		for _, f := range InJSON(v.value) {
+			r.forms[f] = true
+		}
+	}
 	return v, nil
 }
 
-// forms are a value and what it is in JSON, and in JSON that is a text in JSON. Go's own
-// writer escapes more than others.
-func forms(value string) []string {
+// InJSON returns a value and what it is in JSON, and in JSON that is a text in JSON, each
+// once, for who looks for it in a text. Go's own writer escapes more than others.
+func InJSON(value string) []string {
 	all := []string{value}
 	for range 2 {
 		for _, f := range slices.Clone(all) {
@@ -97,12 +103,7 @@ const shortestSecret = 3
 // values in payloads. Values of fewer than three bytes are left.
 func (r *Redactor) Redact(text string) string {
 	r.mu.Lock()
-	values := make([]string, 0, len(r.values))
-	for _, v := range r.values {
-		if len(v.value) >= shortestSecret {
-			values = append(values, forms(v.value)...)
-		}
-	}
+	values := slices.Collect(maps.Keys(r.forms))
 	pieces := maps.Clone(r.pieces)
 	r.mu.Unlock()
 	// The longest first, so that a value within another leaves no rest of it.

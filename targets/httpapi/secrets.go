@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"encoding/json"
 	"net/url"
 	"sort"
 	"strings"
@@ -36,26 +35,12 @@ func (s *secrets) add(values ...string) {
 		if len(v) < shortest {
 			continue
 		}
-		forms := []string{v, url.QueryEscape(v), url.PathEscape(v)}
-		for range 2 {
-			for _, f := range forms {
-				forms = append(forms, escapes(f)...)
+		for _, form := range []string{v, url.QueryEscape(v), url.PathEscape(v)} {
+			for _, f := range core.InJSON(form) {
+				s.values[f] = true
 			}
 		}
-		for _, f := range forms {
-			s.values[f] = true
-		}
 	}
-}
-
-// escapes are the forms of a text in JSON: Go's own writers escape more than others.
-func escapes(text string) (forms []string) {
-	for _, write := range []func(any) ([]byte, error){json.Marshal, marshal} {
-		if b, err := write(text); err == nil {
-			forms = append(forms, string(b[1:len(b)-1]))
-		}
-	}
-	return forms
 }
 
 // redact replaces the values in a text.
