@@ -117,7 +117,7 @@ func TestRequestBudget(t *testing.T) {
 	t.Log("changes  first run  write units  with nothing to do  read units")
 	for _, n := range []int{0, 1, 10, 100} {
 		w := b.world(t, numbered(n)...)
-		w.lease = 30 * time.Second
+		w.leased(30 * time.Second)
 		first := w.process("first")
 		metered(first)
 		if o := first.apply(); o.err != nil {

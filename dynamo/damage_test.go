@@ -44,7 +44,7 @@ func TestLedgerNames(t *testing.T) {
 func TestHeadEditedByHand(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	c := newCrowd(t)
+	c := newCrowd(t, b)
 	num := func(n string) types.AttributeValue { return &types.AttributeValueMemberN{Value: n} }
 	str := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 	null := &types.AttributeValueMemberNULL{Value: true}
@@ -69,11 +69,11 @@ func TestHeadEditedByHand(t *testing.T) {
 		"holder is text": {attrHolder: str("me")}, "an empty id": {attrLedgerID: str("")}, "no hash": {attrHash: str("")},
 	})
 	for name, edit := range edits {
-		c.do(name, func(r report) {
-			w := b.world(r)
+		c.do(name, func(t testing.TB) {
+			w := b.world(t)
 			wr := w.writer()
 			wr.append("a", "b")
-			w.edit(r, headKey, edit)
+			w.edit(t, headKey, edit)
 			want := core.StoreCorrupt
 			switch {
 			case name == "a newer format":
@@ -84,13 +84,13 @@ func TestHeadEditedByHand(t *testing.T) {
 			_, err := w.store.Load(context.Background(), w.ledger)
 			var se *core.StoreError
 			if !errors.As(err, &se) || se.Kind != want || !strings.Contains(err.Error(), w.ledger) || se.Next == "" {
-				r.Errorf("load: got %v", err)
+				t.Errorf("load: got %v", err)
 			}
 			if o := w.process("run").apply(); !errors.As(o.err, &se) {
-				r.Errorf("run: got %v", o.err)
+				t.Errorf("run: got %v", o.err)
 			}
 			if n := len(w.history()); n != 2 {
-				r.Errorf("%d entries", n)
+				t.Errorf("%d entries", n)
 			}
 		})
 	}
@@ -98,8 +98,8 @@ func TestHeadEditedByHand(t *testing.T) {
 }
 
 // edit changes attributes of an item; nil takes one away.
-func (w *world) edit(r report, sk string, attrs map[string]types.AttributeValue) {
-	r.Helper()
+func (w *world) edit(t testing.TB, sk string, attrs map[string]types.AttributeValue) {
+	t.Helper()
 	in := &dynamodb.UpdateItemInput{TableName: &w.b.table, Key: key{w.ledger, sk}.item(), ExpressionAttributeNames: map[string]string{"#a": ""}}
 	for name, v := range attrs {
 		in.ExpressionAttributeNames["#a"] = name
@@ -108,7 +108,7 @@ func (w *world) edit(r report, sk string, attrs map[string]types.AttributeValue)
 			in.UpdateExpression, in.ExpressionAttributeValues = aws.String("SET #a = :v"), map[string]types.AttributeValue{":v": v}
 		}
 		if _, err := w.client.UpdateItem(context.Background(), in); err != nil {
-			r.Fatalf("%v", err)
+			t.Fatalf("%v", err)
 		}
 	}
 }

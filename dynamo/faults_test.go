@@ -80,7 +80,7 @@ func TestEveryFaultAtEveryRequest(t *testing.T) {
 	}
 	quiet.heal()
 	quiet.mustBeDone()
-	c := newCrowd(t)
+	c := newCrowd(t, b)
 	for i, d := range disturbances() {
 		ends := &tally{name: d.name, codes: map[string]int{}}
 		play := c.do
@@ -91,8 +91,8 @@ func TestEveryFaultAtEveryRequest(t *testing.T) {
 			if d.healed && (i+k)%2 == 0 {
 				continue // one fault takes the odd requests, the next the even ones
 			}
-			play(fmt.Sprintf("%s, request %d (%s)", d.name, k, p.ops()[k-1]), func(r report) {
-				ends.add(d.disturb(b.world(r, mixed()...), k, want))
+			play(fmt.Sprintf("%s, request %d (%s)", d.name, k, p.ops()[k-1]), func(t testing.TB) {
+				ends.add(d.disturb(b.world(t, mixed()...), k, want))
 			})
 		}
 		defer func() { t.Log(ends) }()
@@ -102,7 +102,7 @@ func TestEveryFaultAtEveryRequest(t *testing.T) {
 
 // disturb runs with request k disturbed, heals, and says how the run ended.
 func (d disturbance) disturb(w *world, k int, want []string) string {
-	w.lease = d.lease
+	w.leased(d.lease)
 	p := w.process("disturbed")
 	f := d.do
 	if f == nil {

@@ -14,19 +14,13 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/core/run"
 	"github.com/flamingock/flamingock-go/internal/awstest"
+	"github.com/flamingock/flamingock-go/internal/standstill"
 )
-
-// report is what a world needs of a test.
-type report interface {
-	Helper()
-	Errorf(format string, args ...any)
-	Fatalf(format string, args ...any)
-	Logf(format string, args ...any)
-}
 
 // bench is what the worlds of one test share: a table for ledgers, and one for
 // the effects of changes that share the store's transactions.
@@ -42,9 +36,20 @@ func newBench(t testing.TB) *bench {
 	return &bench{cfg: cfg, table: newTable(t, cfg), things: newTable(t, cfg)}
 }
 
+// feel feels the pulse of this process and of the simulator.
+func (b *bench) feel(t testing.TB) *standstill.Pulse {
+	p, client := standstill.Feel(t, 8), dynamodb.NewFromConfig(b.cfg, func(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} })
+	p.Ask(t, "DynamoDB", func(ctx context.Context) error {
+		at := &types.AttributeValueMemberS{Value: "pulse"}
+		_, err := client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &b.things, Item: map[string]types.AttributeValue{attrPK: at, attrSK: at}})
+		return err
+	})
+	return p
+}
+
 // world is one ledger, and the systems that its changes act on.
 type world struct {
-	t      report
+	t      testing.TB
 	b      *bench
 	ledger string
 	stages []core.Stage
@@ -54,13 +59,22 @@ type world struct {
 	client *dynamodb.Client
 }
 
-func (b *bench) world(t report, stages ...core.Stage) *world {
+func (b *bench) world(t testing.TB, stages ...core.Stage) *world {
 	w := &world{
-		t: t, b: b, ledger: fmt.Sprintf("orders/%d", b.ledgers.Add(1)), stages: stages, lease: 6 * time.Second,
+		t: t, b: b, ledger: fmt.Sprintf("orders/%d", b.ledgers.Add(1)), stages: stages,
 		svc: &system{rows: map[string]int{}, calls: map[string]int{}}, client: dynamodb.NewFromConfig(b.cfg),
 	}
+	w.leased(6 * time.Second)
 	w.store = New(b.cfg, b.table, Options{Domain: b.things})
 	return w
+}
+
+// leased sets for how long a lease is taken, on a machine that answers in time.
+func (w *world) leased(d time.Duration) {
+	if s, ok := w.t.(slow); ok {
+		d *= time.Duration(s.times)
+	}
+	w.lease = d
 }
 
 // system is a system without transactions.
@@ -258,29 +272,29 @@ func (w *world) mustAddUp() core.Snapshot {
 	w.t.Helper()
 	all, s := w.history(), w.load()
 	if err := core.VerifyChain(0, "", all); err != nil {
-		w.t.Errorf("%v", err)
+		standstill.Violated(w.t, "%v", err)
 	}
 	records, writers, applied := map[string]core.Record{}, map[uint64]string{}, map[string]bool{}
 	token := uint64(0)
 	for _, e := range all {
 		if e.Token < token {
-			w.t.Errorf("entry %d was written with token %d, when %d was out", e.Seq, e.Token, token)
+			standstill.Violated(w.t, "entry %d was written with token %d, when %d was out", e.Seq, e.Token, token)
 		}
 		token = e.Token
 		if by := writers[token]; by != "" && by != e.ExecutionID {
-			w.t.Errorf("entry %d: two executions wrote with token %d", e.Seq, token)
+			standstill.Violated(w.t, "entry %d: two executions wrote with token %d", e.Seq, token)
 		}
 		writers[token] = e.ExecutionID
 		if e.ChangeID == "" {
 			continue
 		}
 		if e.State == core.StateStarted && applied[e.ChangeID] {
-			w.t.Errorf("entry %d starts %s, which is applied", e.Seq, e.ChangeID)
+			standstill.Violated(w.t, "entry %d starts %s, which is applied", e.Seq, e.ChangeID)
 		}
 		records[e.ChangeID], applied[e.ChangeID] = e.Record(), e.State.IsApplied()
 	}
 	if !maps.Equal(records, s.Records) || s.Head.Seq != uint64(len(all)) || tear(s) != nil {
-		w.t.Errorf("the history has %d entries and %v, the load gives %+v", len(all), records, s)
+		standstill.Violated(w.t, "the history has %d entries and %v, the load gives %+v", len(all), records, s)
 	}
 	return s
 }
@@ -301,11 +315,11 @@ func (w *world) mustBeDone() {
 			if st := s.Records[id].State; !st.IsApplied() {
 				w.t.Errorf("%s is %s", id, st)
 			}
-			if n := w.effect(id); n != 1 {
-				w.t.Errorf("%s has its effect %d times", id, n)
+			if n := w.effect(id); n > 1 || n == 0 && s.Records[id].State.IsApplied() {
+				standstill.Violated(w.t, "%s has its effect %d times, and is %s", id, n, s.Records[id].State)
 			}
-			if id[0] == 'n' && w.svc.called(id) != 1 {
-				w.t.Errorf("%s was executed %d times", id, w.svc.called(id))
+			if n := w.svc.called(id); id[0] == 'n' && n > 1 {
+				standstill.Violated(w.t, "%s was executed %d times", id, n)
 			}
 		}
 	}

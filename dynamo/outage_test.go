@@ -33,11 +33,11 @@ func throttles(d time.Duration) fault {
 func TestThrottledFor30Seconds(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	c := newCrowd(t)
+	c := newCrowd(t, b)
 	for k, want := range map[int]string{1: "SUCCESS", 3: "", 4: ""} {
-		c.waits(fmt.Sprint("from request ", k, " on"), func(r report) {
-			w := b.world(r, core.Stage{Name: "main", Changes: []core.Change{plain("n1", "1"), shared("s1", "2"), plain("n2", "3")}})
-			w.lease = 30 * time.Second
+		c.waits(fmt.Sprint("from request ", k, " on"), func(t testing.TB) {
+			w := b.world(t, core.Stage{Name: "main", Changes: []core.Change{plain("n1", "1"), shared("s1", "2"), plain("n2", "3")}})
+			w.leased(30 * time.Second)
 			p := w.process("throttled")
 			p.at = func(n int, _ string) fault {
 				if n != k {
@@ -51,11 +51,11 @@ func TestThrottledFor30Seconds(t *testing.T) {
 			o := p.apply()
 			t.Logf("30 s of throttling from request %d on: %s after %s: %v; ledger: %v", k, o.code(), time.Since(began).Round(time.Second), o.err, w.states())
 			if want != "" && o.code() != want {
-				r.Errorf("got %s: %v", o.code(), o.err)
+				t.Errorf("got %s: %v", o.code(), o.err)
 			}
 			var full *core.StoreError
 			if errors.As(o.err, &full) {
-				r.Errorf("throttling is taken for a definite error: %v", o.err)
+				t.Errorf("throttling is taken for a definite error: %v", o.err)
 			}
 			w.heal()
 			w.mustBeDone()
@@ -85,15 +85,15 @@ func holding(id, order string, began chan<- struct{}, until <-chan struct{}) cor
 func TestRenewalsAreDisturbed(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	c := newCrowd(t)
+	c := newCrowd(t, b)
 	for name, f := range map[string]fault{
 		"conflict": times(4, conflicts), "throttled": times(4, throttled), "500": times(2, fails500), "lost before": failBefore, "answer lost": loseAnswer,
 		"answer lost twice": times(2, loseAnswer), "late": late, "hangs": hangAfter, "expired": times(2, expired),
 	} {
-		c.waits(name, func(r report) {
+		c.waits(name, func(t testing.TB) {
 			began, until := make(chan struct{}), make(chan struct{})
-			w := b.world(r, core.Stage{Name: "main", Changes: []core.Change{holding("n1", "1", began, until), shared("s1", "2")}})
-			w.lease = 6 * time.Second
+			w := b.world(t, core.Stage{Name: "main", Changes: []core.Change{holding("n1", "1", began, until), shared("s1", "2")}})
+			w.leased(6 * time.Second)
 			p, renewals := w.process("holder"), 0
 			p.at = func(_ int, op string) fault { // renewals come one at a time
 				if op != "UpdateItem" {
@@ -108,10 +108,10 @@ func TestRenewalsAreDisturbed(t *testing.T) {
 				return nil
 			}
 			if o := p.apply(); o.err != nil || strings.Count(strings.Join(p.ops(), " "), "UpdateItem") < 3 {
-				r.Errorf("%v after %v", o.err, p.ops())
+				t.Errorf("%v after %v", o.err, p.ops())
 			}
 			if s := w.load(); s.Head.Token != 1 {
-				r.Errorf("the lease was taken %d times", s.Head.Token)
+				t.Errorf("the lease was taken %d times", s.Head.Token)
 			}
 			w.mustBeDone()
 		})
@@ -123,11 +123,11 @@ func TestRenewalsAreDisturbed(t *testing.T) {
 func TestCredentialsExpireForGood(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	c := newCrowd(t)
+	c := newCrowd(t, b)
 	for k := 1; k <= 6; k++ {
-		c.waits(fmt.Sprint("from request ", k, " on"), func(r report) {
-			w := b.world(r, core.Stage{Name: "main", Changes: []core.Change{plain("n1", "1"), shared("s1", "2"), retried("r1", "3")}})
-			w.lease = soon
+		c.waits(fmt.Sprint("from request ", k, " on"), func(t testing.TB) {
+			w := b.world(t, core.Stage{Name: "main", Changes: []core.Change{plain("n1", "1"), shared("s1", "2"), retried("r1", "3")}})
+			w.leased(soon)
 			p := w.process("expired")
 			p.at = func(n int, _ string) fault {
 				if n >= k {
@@ -137,7 +137,7 @@ func TestCredentialsExpireForGood(t *testing.T) {
 			}
 			o := p.apply()
 			if o.err == nil || !strings.Contains(o.err.Error(), "expired") {
-				r.Errorf("got %v", o.err)
+				t.Errorf("got %v", o.err)
 			}
 			t.Logf("credentials expired for good at request %d: %s: %v", k, o.code(), o.err)
 			w.heal()

@@ -14,10 +14,10 @@ import (
 func TestStaleTokenAtEveryRequest(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	c := newCrowd(t)
+	c := newCrowd(t, b)
 	for _, after := range []bool{false, true} {
 		for k := 2; k <= 10; k++ {
-			c.do(fmt.Sprintf("request %d, paused after it: %v", k, after), func(r report) { rob(b.world(r, mixed()...), k, after) })
+			c.do(fmt.Sprintf("request %d, paused after it: %v", k, after), func(t testing.TB) { rob(b.world(t, mixed()...), k, after) })
 		}
 	}
 	c.wait()
@@ -25,7 +25,7 @@ func TestStaleTokenAtEveryRequest(t *testing.T) {
 
 // rob pauses a run at request k until others have done everything.
 func rob(w *world, k int, after bool) {
-	w.lease = soon
+	w.leased(soon)
 	p, paused := w.process("paused"), make(chan func())
 	f := pauseBefore(paused)
 	if after {
@@ -68,23 +68,23 @@ func rob(w *world, k int, after bool) {
 func TestForcedReleaseAtEveryRequest(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	c := newCrowd(t)
+	c := newCrowd(t, b)
 	for k := 4; k <= 10; k++ {
-		c.do(fmt.Sprint("request ", k), func(r report) {
-			w := b.world(r, mixed()...)
+		c.do(fmt.Sprint("request ", k), func(t testing.TB) {
+			w := b.world(t, mixed()...)
 			p := w.process("robbed")
 			p.at = func(n int, _ string) fault {
 				if n == k {
 					s := w.load()
 					if _, err := w.process("operator").runner().Unlock(t.Context(), s.Head.Token, "the host burnt down"); err != nil {
-						r.Errorf("%v", err)
+						t.Errorf("%v", err)
 					}
 				}
 				return nil
 			}
 			o := p.apply()
 			if s := w.load(); s.Head.Owner != "" || s.Head.Held() || core.CodeOf(o.err) != core.CodeLeaseLost && core.CodeOf(o.err) != core.CodeChangeFailed {
-				r.Errorf("it ended with %s: %v; head %+v", o.code(), o.err, s.Head)
+				t.Errorf("it ended with %s: %v; head %+v", o.code(), o.err, s.Head)
 			}
 			w.heal()
 			w.mustBeDone()

@@ -24,6 +24,7 @@ import (
 	"github.com/flamingock/flamingock-go/chaos/report"
 	"github.com/flamingock/flamingock-go/internal/awstest"
 	"github.com/flamingock/flamingock-go/internal/pgtest" //nolint:depguard // this package is for tests
+	"github.com/flamingock/flamingock-go/internal/standstill" //nolint:depguard // this package is for tests
 )
 
 // Full reports whether the tests are to run without the bounds of go test.
@@ -111,7 +112,7 @@ type Bench struct {
 
 	db      *sql.DB
 	client  *dynamodb.Client
-	pulse   *pulse
+	pulse   *standstill.Pulse
 	ledgers atomic.Int64
 }
 
@@ -145,6 +146,39 @@ func (l *Lab) NewBench(t testing.TB, n Needs) *Bench {
 	b.Path = l.Binary(t)
 	b.feelPulse(t)
 	return b
+}
+
+// Try runs a case, again if the machine stood still: see [standstill.Pulse.Try].
+func (b *Bench) Try(t testing.TB, lease time.Duration, f func(t testing.TB, lease time.Duration)) (again int) {
+	t.Helper()
+	return b.pulse.Try(t, lease, f)
+}
+
+// feelPulse feels the pulse of the machine and of the bench's servers.
+func (b *Bench) feelPulse(t testing.TB) {
+	b.pulse = standstill.Feel(t, 8)
+	if b.client != nil {
+		b.pulse.Ask(t, "DynamoDB", func(ctx context.Context) error {
+			_, err := b.client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &b.Things, Item: map[string]types.AttributeValue{
+				"pk": &types.AttributeValueMemberS{Value: "pulse"}, "sk": &types.AttributeValueMemberS{Value: "pulse"},
+			}}, func(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} })
+			return err
+		})
+	}
+	if b.db != nil {
+		if _, err := b.db.ExecContext(t.Context(), "CREATE TABLE pulse (n int)"); err != nil {
+			t.Fatal(err)
+		}
+		db, err := sql.Open("pgx", b.DSN) // of its own: to wait for a connection says nothing of the server
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { db.Close() })
+		b.pulse.Ask(t, "PostgreSQL", func(ctx context.Context) error {
+			_, err := db.ExecContext(ctx, "INSERT INTO pulse VALUES (1)")
+			return err
+		})
+	}
 }
 
 // newTable makes a table with the keys of an audit store.

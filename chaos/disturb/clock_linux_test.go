@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/flamingock/flamingock-go/chaos/disturb"
+	"github.com/flamingock/flamingock-go/internal/standstill"
 )
 
 // clocks are wall clocks: right, an hour off, or set by an hour during the run.
@@ -77,7 +78,7 @@ func TestClocksAndAStoppedHolder(t *testing.T) {
 				t.Errorf("the contender ended with %s:\n%s", end, end.Said)
 			}
 			if took := time.Since(began); took < lease {
-				disturb.Violated(t, "the contender took over within %s, the lease is %s", took, lease)
+				standstill.Violated(t, "the contender took over within %s, the lease is %s", took, lease)
 			}
 			holder.Signal(t, syscall.SIGCONT)
 			if end := holder.Wait(t); end.String() != lost {

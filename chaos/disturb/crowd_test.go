@@ -47,6 +47,9 @@ func TestTenAtOnce(t *testing.T) {
 					row.Runs += processes
 					row.Effects += crowd(t, w)
 				})
+				if t.Failed() {
+					return
+				}
 			}
 		})
 	}

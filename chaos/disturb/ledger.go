@@ -11,6 +11,7 @@ import (
 
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/internal/app/operation"
+	"github.com/flamingock/flamingock-go/internal/standstill" //nolint:depguard // this package is for tests
 )
 
 // History reads all entries through the command line, after audit verify has found
@@ -21,7 +22,7 @@ func (w *World) History(t testing.TB) []operation.EntryData {
 		if end.Code == string(core.CodeUnavailable) {
 			t.Fatalf("%s: audit verify ended with %s:\n%s", w.Ledger, end, end.Said)
 		}
-		Violated(t, "%s: audit verify ended with %s:\n%s", w.Ledger, end, end.Said)
+		standstill.Violated(t, "%s: audit verify ended with %s:\n%s", w.Ledger, end, end.Said)
 		t.FailNow()
 	}
 	end := w.read(t, "audit", "list", "--history", "--limit", "1000000")
@@ -93,7 +94,7 @@ func (w *World) CheckDone(t testing.TB) (effects, violations int) {
 	}
 	for _, c := range w.Changes {
 		if got[c.ID] > 1 || applied[c.ID] > 1 || applied[c.ID] > got[c.ID] {
-			Violated(t, "%s: %s took effect %d times, and is recorded as applied %d times", w.Ledger, c.ID, got[c.ID], applied[c.ID])
+			standstill.Violated(t, "%s: %s took effect %d times, and is recorded as applied %d times", w.Ledger, c.ID, got[c.ID], applied[c.ID])
 		}
 	}
 	if len(faults) > 0 {

@@ -35,7 +35,7 @@ func newScenario(t *testing.T, b *disturb.Bench, name, note string, atOnce int) 
 }
 
 // try starts a case, which is a violation when it fails. The lease may get longer than
-// asked for: see [disturb.Bench.Try].
+// asked for: see [standstill.Pulse.Try].
 func (s *scenario) try(name string, lease time.Duration, f func(t testing.TB, lease time.Duration) (runs, effects int)) {
 	s.wg.Go(func() {
 		s.turn <- struct{}{}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/flamingock/flamingock-go/chaos/disturb"
+	"github.com/flamingock/flamingock-go/internal/standstill"
 )
 
 // system is where a ledger is and what its changes act on.
@@ -165,15 +166,15 @@ func (p *pause) check(t testing.TB, w *disturb.World) (effects int) {
 	if diff := cmp.Diff(then, now); (diff != "") != p.writes {
 		fail := t.Errorf
 		if diff != "" && second.Exit == 0 { // nothing was left to do
-			fail = func(format string, args ...any) { disturb.Violated(t, format, args...) }
+			fail = func(format string, args ...any) { standstill.Violated(t, format, args...) }
 		}
 		fail("ledger (-before the holder went on +after):\n%s", diff)
 	}
 	if p.kind == "direct" && (after["change-001"] > 1 || after["change-002"] > 1) {
-		disturb.Violated(t, "a change that nobody may start again took effect twice: %v", after)
+		standstill.Violated(t, "a change that nobody may start again took effect twice: %v", after)
 	}
 	if p.second == held && len(w.Entries(then, second)) > 0 {
-		disturb.Violated(t, "the contender wrote:\n%s", disturb.Lines(then))
+		standstill.Violated(t, "the contender wrote:\n%s", disturb.Lines(then))
 	}
 	last := w.Apply(t)
 	got := []string{second.String(), first.String(), counts(before), counts(after), last.String()}

@@ -241,9 +241,9 @@ var Rules = Table{
 			Why:      "the tools of the build need the standard library only",
 		},
 		{
-			Packages: []string{"internal/testserver"},
+			Packages: []string{"internal/testserver", "internal/standstill"},
 			ForTests: true,
-			Why:      "what makers of servers for tests have in common needs the standard library only",
+			Why:      "what tests have in common that make servers, or wait for leases, needs the standard library only",
 		},
 		{
 			Packages: []string{"internal/pgtest"},
@@ -286,7 +286,7 @@ var Rules = Table{
 		},
 		{
 			Packages: []string{"chaos/disturb", "chaos/soak"},
-			Own:      []string{"core", "core/run", "core/filestore", "dynamo", "targets/*", "internal/app/...", "internal/awstest", "internal/pgtest", "internal/failpoint", "container/cli", "chaos/report"},
+			Own:      []string{"core", "core/run", "core/filestore", "dynamo", "targets/*", "internal/app/...", "internal/awstest", "internal/pgtest", "internal/standstill", "internal/failpoint", "container/cli", "chaos/report"},
 			Third:    []string{anyModule},
 			ForTests: true,
 			Why:      "disturbances run the command line and the Runner against real servers",

@@ -1,6 +1,4 @@
-//go:build unix
-
-package disturb
+package standstill
 
 import (
 	"context"
@@ -32,13 +30,13 @@ func TestTry(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := &Bench{pulse: &pulse{under: map[string]time.Time{}}}
+			p := &Pulse{share: 8, under: map[string]time.Time{}}
 			var leases []time.Duration
 			outer := &trial{TB: t}
 			outer.run(func() {
-				b.Try(outer, lease, func(t testing.TB, lease time.Duration) {
+				p.Try(outer, lease, func(t testing.TB, lease time.Duration) {
 					leases = append(leases, lease)
-					b.pulse.waits = append(b.pulse.waits, wait{"a server", time.Now(), time.Now().Add(tt.stood)})
+					p.waits = append(p.waits, wait{"a server", time.Now(), time.Now().Add(tt.stood)})
 					if tt.violate {
 						Violated(t, "twice")
 					}
@@ -57,7 +55,7 @@ func TestTry(t *testing.T) {
 // TestPulse: an answer that is late is a wait, also as long as there is none.
 func TestPulse(t *testing.T) {
 	t.Parallel()
-	p := &pulse{under: map[string]time.Time{}}
+	p := &Pulse{under: map[string]time.Time{}}
 	ctx, cancel := context.WithCancel(t.Context())
 	began := time.Now()
 	asked, answer, ended := make(chan struct{}), make(chan error), make(chan struct{})

@@ -1,22 +1,21 @@
-//go:build unix
-
-package disturb
+// Package standstill is for tests whose expectations rest on a lease: it measures for how
+// long the machine, or a server on it, stood still, and tries a test again that failed
+// for no other reason.
+package standstill
 
 import (
 	"context"
-	"database/sql"
 	"sync"
-	"testing" //nolint:depguard // this package is for tests
+	"testing"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// pulse measures how long a machine, or a server on it, keeps a small request waiting.
+// Pulse measures how long a machine, or a server on it, keeps a small request waiting.
 // A lease says nothing about a machine that stands still for longer.
-type pulse struct {
+type Pulse struct {
+	// share is the part of a lease that an expectation survives.
+	share time.Duration
+
 	mu sync.Mutex
 	// waits are those worth remembering, in their order.
 	waits []wait
@@ -40,7 +39,7 @@ const (
 
 // feel asks every beat until the context ends. What is late to be asked counts, too, and
 // a request that fails waits until the next one does not.
-func (p *pulse) feel(ctx context.Context, on string, ask func(ctx context.Context) error) {
+func (p *Pulse) feel(ctx context.Context, on string, ask func(ctx context.Context) error) {
 	beats := time.NewTicker(beat)
 	defer beats.Stop()
 	for due := time.Now().Add(beat); ; due = due.Add(beat) {
@@ -60,7 +59,7 @@ func (p *pulse) feel(ctx context.Context, on string, ask func(ctx context.Contex
 	}
 }
 
-func (p *pulse) begin(on string, due time.Time) {
+func (p *Pulse) begin(on string, due time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, waits := p.under[on]; !waits {
@@ -68,7 +67,7 @@ func (p *pulse) begin(on string, due time.Time) {
 	}
 }
 
-func (p *pulse) end(on string) {
+func (p *Pulse) end(on string) {
 	now := time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -79,7 +78,7 @@ func (p *pulse) end(on string) {
 }
 
 // longest returns the longest wait that was not over at a time, and on what it was.
-func (p *pulse) longest(since time.Time) (longest time.Duration, on string) {
+func (p *Pulse) longest(since time.Time) (longest time.Duration, on string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	see := func(w wait) {
@@ -96,44 +95,26 @@ func (p *pulse) longest(since time.Time) (longest time.Duration, on string) {
 	return longest, on
 }
 
-// feelPulse feels the pulse of the machine and of the bench's servers, where it hurts: a
-// write that has to be durable. It ends with the test.
-func (b *Bench) feelPulse(t testing.TB) {
-	b.pulse = &pulse{under: map[string]time.Time{}}
+// Feel feels the pulse of this process until the test ends. What stands still for less
+// than the given share of a lease (8: an eighth of it) is no excuse.
+func Feel(t testing.TB, share int) *Pulse {
+	p := &Pulse{share: time.Duration(share), under: map[string]time.Time{}}
+	p.Ask(t, "this process", func(context.Context) error { return nil })
+	return p
+}
+
+// Ask feels the pulse of a server, too, until the test ends. It is best asked where it
+// hurts: for a write that has to be durable.
+func (p *Pulse) Ask(t testing.TB, on string, ask func(ctx context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var feeling sync.WaitGroup
-	start := func(on string, ask func(ctx context.Context) error) {
-		feeling.Go(func() { b.pulse.feel(ctx, on, ask) })
-	}
-	start("this process", func(context.Context) error { return nil })
-	if b.client != nil {
-		start("DynamoDB", func(ctx context.Context) error {
-			_, err := b.client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &b.Things, Item: map[string]types.AttributeValue{
-				"pk": &types.AttributeValueMemberS{Value: "pulse"}, "sk": &types.AttributeValueMemberS{Value: "pulse"},
-			}}, func(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} })
-			return err
-		})
-	}
-	if b.db != nil {
-		if _, err := b.db.ExecContext(t.Context(), "CREATE TABLE pulse (n int)"); err != nil {
-			t.Fatal(err)
-		}
-		db, err := sql.Open("pgx", b.DSN) // of its own: to wait for a connection says nothing of the server
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { db.Close() })
-		start("PostgreSQL", func(ctx context.Context) error {
-			_, err := db.ExecContext(ctx, "INSERT INTO pulse VALUES (1)")
-			return err
-		})
-	}
+	feeling.Go(func() { p.feel(ctx, on, ask) })
 	t.Cleanup(func() {
 		cancel()
 		feeling.Wait()
-		b.pulse.mu.Lock()
-		defer b.pulse.mu.Unlock()
-		for on, since := range b.pulse.under {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if since, waits := p.under[on]; waits {
 			if silent := time.Since(since); silent > tooLong {
 				t.Errorf("%s has not answered for %s", on, silent)
 			}

@@ -1,13 +1,11 @@
-//go:build unix
-
-package disturb
+package standstill
 
 import (
 	"fmt"
 	"runtime"
 	"strings"
 	"sync"
-	"testing" //nolint:depguard // this package is for tests
+	"testing"
 	"time"
 )
 
@@ -15,13 +13,14 @@ import (
 const trials = 4
 
 // Try runs a case whose expectations hold on a machine that answers within its lease.
-// When one is not met and the machine, or a server, stood still for an eighth of the
-// lease meanwhile, the case says nothing and is tried again, from its beginning, with
-// twice the lease. On a machine that did not stand still it fails at once; and what
-// must hold on any machine ([Violated]) fails whatever the machine did.
+// When one is not met and the machine, or a server, stood still for the pulse's share of
+// the lease meanwhile, the case says nothing and is tried again, from its beginning, with
+// twice the lease. On a machine that did not stand still it fails at once; and what must
+// hold on any machine ([Violated]) fails whatever the machine did.
 //
-// It returns how many tries said nothing.
-func (b *Bench) Try(t testing.TB, lease time.Duration, f func(t testing.TB, lease time.Duration)) (again int) {
+// It may run beside others, in a goroutine of its own, and returns how many tries said
+// nothing. What a case logs is shown when it fails.
+func (p *Pulse) Try(t testing.TB, lease time.Duration, f func(t testing.TB, lease time.Duration)) (again int) {
 	t.Helper()
 	for n := 1; ; n++ {
 		tr, began := &trial{TB: t}, time.Now()
@@ -29,9 +28,10 @@ func (b *Bench) Try(t testing.TB, lease time.Duration, f func(t testing.TB, leas
 		if len(tr.faults) == 0 {
 			return again
 		}
-		stood, on := b.pulse.longest(began)
-		if tr.violated || stood < lease/8 || n == trials {
-			t.Fatalf("(lease %s, try %d; the longest wait, on %s, was %s)\n%s", lease, n, on, stood, strings.Join(tr.faults, "\n"))
+		stood, on := p.longest(began)
+		if tr.violated || stood < lease/p.share || n == trials {
+			t.Errorf("(lease %s, try %d; the longest wait, on %s, was %s)\n%s\n%s", lease, n, on, stood, strings.Join(tr.faults, "\n"), strings.Join(tr.logs, "\n"))
+			return again
 		}
 		t.Logf("%s kept a request waiting for %s: tried again with twice the lease of %s", on, stood, lease)
 		again++
@@ -39,10 +39,15 @@ func (b *Bench) Try(t testing.TB, lease time.Duration, f func(t testing.TB, leas
 	}
 }
 
-// Violated is t.Errorf for what no slow machine excuses.
+// Violated is t.Errorf for what no slow machine excuses. What wraps the t of a case has
+// a method Unwrap.
 func Violated(t testing.TB, format string, args ...any) {
 	t.Helper()
-	if tr, ok := t.(*trial); ok {
+	inner := t
+	for u, wraps := t.(unwrapper); wraps; u, wraps = inner.(unwrapper) {
+		inner = u.Unwrap()
+	}
+	if tr, ok := inner.(*trial); ok {
 		tr.mu.Lock()
 		tr.violated = true
 		tr.mu.Unlock()
@@ -50,12 +55,15 @@ func Violated(t testing.TB, format string, args ...any) {
 	t.Errorf(format, args...)
 }
 
+type unwrapper interface{ Unwrap() testing.TB }
+
 // trial is a test that keeps its faults for itself until it is known whether they count.
 type trial struct {
 	testing.TB
 
 	mu       sync.Mutex
 	faults   []string
+	logs     []string
 	violated bool
 }
 
@@ -81,6 +89,16 @@ func (tr *trial) Fail()                             { tr.add("failed") }
 func (tr *trial) FailNow()                          { tr.Fail(); runtime.Goexit() }
 func (tr *trial) Fatal(args ...any)                 { tr.Error(args...); runtime.Goexit() }
 func (tr *trial) Fatalf(format string, args ...any) { tr.Errorf(format, args...); runtime.Goexit() }
+
+func (tr *trial) Log(args ...any) { tr.log(fmt.Sprintln(args...)) }
+
+func (tr *trial) Logf(format string, args ...any) { tr.log(fmt.Sprintf(format, args...)) }
+
+func (tr *trial) log(line string) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	tr.logs = append(tr.logs, strings.TrimSuffix(line, "\n"))
+}
 
 func (tr *trial) Failed() bool {
 	tr.mu.Lock()
