@@ -23,7 +23,7 @@ import (
 
 	"github.com/flamingock/flamingock-go/chaos/report"
 	"github.com/flamingock/flamingock-go/internal/awstest"
-	"github.com/flamingock/flamingock-go/internal/pgtest" //nolint:depguard // this package is for tests
+	"github.com/flamingock/flamingock-go/internal/pgtest"     //nolint:depguard // this package is for tests
 	"github.com/flamingock/flamingock-go/internal/standstill" //nolint:depguard // this package is for tests
 )
 
