@@ -51,6 +51,17 @@ type SharingStore interface {
 	AppendShared(ctx context.Context, a Append, items any) error
 }
 
+// LiveStore is a SharingStore whose transaction is open while the steps of a change
+// act in it.
+type LiveStore interface {
+	SharingStore
+	// Begin opens a transaction for a change, under the lease: ErrLeaseLost when it is
+	// no longer l. Until AppendShared with its items, or Discard, has ended it, nobody
+	// else can write to the store: that is more than a lease, and it needs no renewal.
+	// *UnavailableError when somebody else keeps it locked.
+	Begin(ctx context.Context, l Lease) (OpenWrites, error)
+}
+
 // Presence is offered by stores that can prove that a holder's process is dead.
 type Presence interface {
 	// Attend marks the owner as alive until leave is called or the process ends.

@@ -58,24 +58,43 @@ type TxTarget interface {
 
 // SharedTarget is a target system that can live where the audit store does, so
 // that a change's writes and its APPLIED commit in one transaction of the store
-// (TX_SHARED, design.md 3.3): then neither can be there without the other.
+// (TX_SHARED, design.md 3.3): then neither can be there without the other. Either it
+// is a CollectingTarget, or the store is a LiveStore.
 type SharedTarget interface {
 	Target
 	// Domain names the place and the credentials that the target system has in
 	// common with the audit store: that of its SharingStore. "" when it has not,
 	// and changes run as for any other target.
 	Domain() string
+}
+
+// DomainWithin is the domain of an audit store that is in the database of the target
+// system with this id.
+func DomainWithin(id string) string { return "the database of target system " + id }
+
+// CollectingTarget is a SharedTarget whose steps only say what they want to write.
+type CollectingTarget interface {
+	SharedTarget
 	// Collect begins to collect the writes of one change.
 	Collect() SharedWrites
 }
 
-// SharedWrites collects what the steps of a change want to write. Nothing happens
-// before the audit store commits it.
+// SharedWrites is what the steps of a change write. None of it is there before the
+// audit store commits it.
 type SharedWrites interface {
 	// Handle is what the steps get, of type Handles().Tx.
 	Handle() any
-	// Items is what they collected, in the form that the audit store takes.
+	// Items is what they wrote, in the form that the audit store takes.
 	Items() any
+}
+
+// OpenWrites are SharedWrites in a transaction of the store that is open.
+type OpenWrites interface {
+	SharedWrites
+	// Taint says that a step may leave something on the session: see WithTaint.
+	Taint()
+	// Discard rolls the transaction back, unless it has ended.
+	Discard() error
 }
 
 // Fence is the height of a target system's fence: tokens compare first, then N. A

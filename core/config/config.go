@@ -37,11 +37,15 @@ type Config struct {
 	lookup func(string) (string, bool)
 }
 
-// AuditStore says where history lives: DynamoDB, or the embedded file store.
+// AuditStore says where history lives: DynamoDB, the embedded file store, or the
+// database of a target system that can hold that store.
 type AuditStore struct {
 	// File is the embedded store's file, ready to be opened: relative to the working
-	// directory, no longer to the configuration file.
+	// directory, no longer to the configuration file. "" for the others.
 	File string
+	// TargetSystem is the id of the target system whose database holds the embedded
+	// store. "": none does.
+	TargetSystem string
 	// DynamoDB is nil for the embedded store.
 	DynamoDB *DynamoDB
 }

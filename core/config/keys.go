@@ -44,6 +44,7 @@ func keys() []key {
 	return append([]key{
 		text("ledger", "", func(c *Config) *string { return &c.Ledger }),
 		text("auditStore.file", defaultStore, func(c *Config) *string { return &c.AuditStore.File }),
+		text("auditStore.targetSystem", "", func(c *Config) *string { return &c.AuditStore.TargetSystem }),
 		dynamo("table", func(d *DynamoDB) *string { return &d.Table }),
 		dynamo("region", func(d *DynamoDB) *string { return &d.Region }),
 		dynamo("endpoint", func(d *DynamoDB) *string { return &d.Endpoint }),

@@ -102,6 +102,7 @@ func load(o Options, name string, data []byte) (*Config, error) {
 	l.events(&f.Events)
 	l.stages(f.Stages)
 	l.targets(f.TargetSystems)
+	l.host()
 	l.source()
 	l.notify(f.Notify)
 	l.warn()
@@ -116,8 +117,9 @@ func load(o Options, name string, data []byte) (*Config, error) {
 type file struct {
 	Ledger     *strictyaml.Node `yaml:"ledger"`
 	AuditStore struct {
-		File     *strictyaml.Node `yaml:"file"`
-		DynamoDB *struct {
+		File         *strictyaml.Node `yaml:"file"`
+		TargetSystem *strictyaml.Node `yaml:"targetSystem"`
+		DynamoDB     *struct {
 			Table    *strictyaml.Node `yaml:"table"`
 			Region   *strictyaml.Node `yaml:"region"`
 			Endpoint *strictyaml.Node `yaml:"endpoint"`
@@ -151,7 +153,7 @@ type file struct {
 // nodes returns the single values that are in the file, by key.
 func (f *file) nodes() map[string]*strictyaml.Node {
 	m := map[string]*strictyaml.Node{
-		"ledger": f.Ledger, "auditStore.file": f.AuditStore.File,
+		"ledger": f.Ledger, "auditStore.file": f.AuditStore.File, "auditStore.targetSystem": f.AuditStore.TargetSystem,
 		"lock.lease": f.Lock.Lease, "lock.wait": f.Lock.Wait, "deadline.reserve": f.Deadline.Reserve,
 		"grace": f.Grace, "profiles": f.Profiles,
 		"drift.edited": f.Drift.Edited, "drift.lost": f.Drift.Lost, "drift.late": f.Drift.Late,
@@ -263,24 +265,57 @@ func (c *Config) dynamo() *DynamoDB {
 	return c.AuditStore.DynamoDB
 }
 
-// store decides between the two kinds of audit store and checks what they need.
+// host checks that the target system is there whose database holds the audit store.
+func (l *loader) host() {
+	id := l.c.AuditStore.TargetSystem
+	if id == "" || slices.ContainsFunc(l.c.TargetSystems, func(t TargetSystem) bool { return t.ID == id }) {
+		return
+	}
+	var ids []string
+	for _, t := range l.c.TargetSystems {
+		ids = append(ids, t.ID)
+	}
+	l.fault(l.origins["auditStore.targetSystem"].where, "auditStore.targetSystem: there is no target system "+id+core.DidYouMean(id, ids))
+}
+
+// store decides between the kinds of audit store and checks what they need.
 func (l *loader) store() {
 	c := l.c
-	file := l.origins["auditStore.file"]
-	dynamo := l.origins["auditStore.dynamodb"]
+	file, dynamo := l.origins["auditStore.file"], l.origins["auditStore.dynamodb"]
 	for _, k := range []string{"table", "region", "endpoint", "allowGlobalTable"} {
 		if o := l.origins["auditStore.dynamodb."+k]; o.level > dynamo.level {
 			dynamo = o
 		}
 	}
-	switch {
-	case dynamo.level == fromDefault || file.level > dynamo.level:
-		c.AuditStore.DynamoDB = nil
-	case file.level == dynamo.level:
-		l.fault(file.where, "auditStore has both file and dynamodb: choose one")
+	within := l.origins["auditStore.targetSystem"]
+	if c.AuditStore.TargetSystem == "" {
+		within.level = fromDefault
+	}
+	chosen := max(file.level, dynamo.level, within.level)
+	var kinds []string
+	for _, kind := range []struct {
+		name string
+		from origin
+		none func()
+	}{
+		{"file", file, func() { c.AuditStore.File = "" }},
+		{"targetSystem", within, func() { c.AuditStore.TargetSystem = "" }},
+		{"dynamodb", dynamo, func() { c.AuditStore.DynamoDB = nil }},
+	} {
+		switch {
+		case kind.from.level < chosen || chosen == fromDefault && kind.name != "file":
+			kind.none()
+		case chosen > fromDefault:
+			kinds = append(kinds, kind.name)
+		}
+	}
+	if len(kinds) > 1 {
+		where := file.where
+		if kinds[0] != "file" {
+			where = within.where
+		}
+		l.fault(where, "auditStore has both "+kinds[0]+" and "+kinds[1]+": choose one")
 		return
-	default:
-		c.AuditStore.File = ""
 	}
 	if d := c.AuditStore.DynamoDB; d != nil {
 		if d.Table == "" && !l.refused["auditStore.dynamodb.table"] {
@@ -293,7 +328,7 @@ func (l *loader) store() {
 			l.fault(cmp.Or(c.Path, dynamo.where), "ledger is missing: with DynamoDB it names this history inside the table, such as orders/prod")
 			return
 		}
-	} else if file.level <= fromFile {
+	} else if c.AuditStore.TargetSystem == "" && file.level <= fromFile {
 		c.AuditStore.File = c.path(cmp.Or(c.AuditStore.File, defaultStore))
 	}
 	if c.Ledger == "" && !l.refused["ledger"] {

@@ -49,8 +49,9 @@ func descriptions() map[string]string {
 	d := map[string]string{
 		"notify":                       "Who is told of failed runs and new issues: a list of sns, eventBridge or webhook.",
 		"ledger":                       "The name of the history; a store holds many.",
-		"auditStore":                   "Where history lives: file or dynamodb.",
+		"auditStore":                   "Where history lives: file, targetSystem or dynamodb.",
 		"auditStore.file":              "The embedded audit store, on a local disk; relative to this file.",
+		"auditStore.targetSystem":      "The id of a target system of type sqlite: the audit store is in its database, and its changes commit together with their records.",
 		"auditStore.dynamodb":          "The audit store on DynamoDB.",
 		"auditStore.dynamodb.table":    "Required, here or in the environment.",
 		"auditStore.dynamodb.region":   "The table's region.",
@@ -101,10 +102,14 @@ func fileSchema(t reflect.Type, path string, leaves map[string]schema) schema {
 	}
 	s["properties"] = properties
 	if path == "auditStore" {
-		set := func(key string) schema {
-			return schema{"required": []string{key}, "properties": schema{key: schema{}.NotNull()}}
+		both := func(keys ...string) schema {
+			all := schema{}
+			for _, key := range keys {
+				all[key] = schema{}.NotNull()
+			}
+			return schema{"required": keys, "properties": all}
 		}
-		s["not"] = schema{"type": "object", "allOf": []schema{set("file"), set("dynamodb")}}
+		s["not"] = schema{"type": "object", "anyOf": []schema{both("file", "dynamodb"), both("file", "targetSystem"), both("targetSystem", "dynamodb")}}
 	}
 	if path == "source" {
 		s = sourceSchema(s)

@@ -23,7 +23,7 @@ func (l *loader) values(targets *strictyaml.Node) []Value {
 		if shown == "" && from.level == fromDefault {
 			continue
 		}
-		if k.path == "auditStore.file" && l.c.AuditStore.DynamoDB != nil ||
+		if k.path == "auditStore.file" && l.c.AuditStore.File == "" || k.path == "auditStore.targetSystem" && shown == "" ||
 			strings.HasPrefix(k.path, "auditStore.dynamodb.") && l.c.AuditStore.DynamoDB == nil {
 			continue // the store that was not chosen
 		}

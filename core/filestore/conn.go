@@ -17,11 +17,13 @@ import (
 // conn is one connection with its statements kept. It serves one goroutine at a
 // time: who wants it takes it first.
 type conn struct {
-	db    *sql.DB
-	sql   *sql.Conn
-	turn  chan struct{} // holds one element while the connection is free
-	stmts map[string]*sql.Stmt
-	execs map[string]execer
+	db     *sql.DB
+	sql    *sql.Conn     // nil after a loss: see reopen
+	turn   chan struct{} // holds one element while the connection is free
+	stmts  map[string]*sql.Stmt
+	execs  map[string]execer
+	within *Within  // nil: the file is the store's own
+	guard  *commits // of a writer within an application's database
 }
 
 // access says how a connection opens the file.
@@ -37,6 +39,9 @@ const (
 
 // dsn names the file so that no character of its path has a meaning.
 func (s *Store) dsn(a access) (string, error) {
+	if s.opts.Within != nil {
+		return s.opts.Within.dsn(a)
+	}
 	abs, err := filepath.Abs(s.path)
 	if err != nil {
 		return "", err
@@ -75,12 +80,12 @@ func (s *Store) connect(ctx context.Context, a access) (*conn, error) {
 		return nil, s.fault("open", err)
 	}
 	db.SetMaxOpenConns(1)
-	c := &conn{db: db, turn: make(chan struct{}, 1), stmts: map[string]*sql.Stmt{}, execs: map[string]execer{}}
+	c := &conn{db: db, turn: make(chan struct{}, 1), stmts: map[string]*sql.Stmt{}, execs: map[string]execer{}, within: s.opts.Within}
+	if c.within != nil && a == readWrite {
+		c.guard = &commits{}
+	}
 	// The settings are made while it connects, and one of them reads the file.
-	err = s.patiently(ctx, func() (err error) {
-		c.sql, err = db.Conn(ctx)
-		return err
-	})
+	err = s.patiently(ctx, func() error { return c.open(ctx, s) })
 	if err != nil {
 		_ = db.Close() //nolint:errcheck // err is the reason, and nothing was written
 		return nil, s.fault("open", err)
@@ -89,12 +94,42 @@ func (s *Store) connect(ctx context.Context, a access) (*conn, error) {
 	return c, nil
 }
 
+// open connects.
+func (c *conn) open(ctx context.Context, s *Store) (err error) {
+	if c.sql, err = c.db.Conn(ctx); err != nil || c.within == nil {
+		return err
+	}
+	if err = c.settle(ctx, s); err != nil {
+		c.drop()
+	}
+	return err
+}
+
+// drop closes the connection under c, and not c itself: what a step of a change may
+// have left on it must not reach another one.
+func (c *conn) drop() {
+	_ = c.closeStatements() //nolint:errcheck // a broken connection takes them along
+	clear(c.stmts)
+	clear(c.execs)
+	_ = c.sql.Raw(func(any) error { return driver.ErrBadConn }) //nolint:errcheck // it is the error we give: database/sql closes a bad connection
+	_ = c.sql.Close()                                           //nolint:errcheck // sql.ErrConnDone: it is closed already
+	c.sql = nil
+}
+
+// text is a statement with the names that the tables have in this file.
+func (c *conn) text(query string) string {
+	if c.within == nil {
+		return query
+	}
+	return strings.ReplaceAll(query, "main.", "main."+tablesWithin)
+}
+
 // prepare returns the statement, kept from its first use on.
 func (c *conn) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 	if st, ok := c.stmts[query]; ok {
 		return st, nil
 	}
-	st, err := c.sql.PrepareContext(context.WithoutCancel(ctx), query)
+	st, err := c.sql.PrepareContext(context.WithoutCancel(ctx), c.text(query))
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +182,7 @@ func (c *conn) prepareExec(ctx context.Context, dc any, query string) (execer, e
 	if !ok {
 		return nil, fmt.Errorf("the driver's %T prepares nothing", dc)
 	}
-	st, err := p.PrepareContext(context.WithoutCancel(ctx), query)
+	st, err := p.PrepareContext(context.WithoutCancel(ctx), c.text(query))
 	if err != nil {
 		return nil, err
 	}
@@ -237,16 +272,24 @@ func (c *conn) close() error {
 			first = err
 		}
 	}
-	for _, st := range c.stmts {
-		keep(st.Close())
+	if c.sql != nil {
+		keep(c.closeStatements())
+		keep(c.sql.Close())
 	}
-	keep(c.sql.Raw(func(any) error {
+	keep(c.db.Close())
+	return first
+}
+
+func (c *conn) closeStatements() error {
+	var errs []error
+	for _, st := range c.stmts {
+		errs = append(errs, st.Close())
+	}
+	errs = append(errs, c.sql.Raw(func(any) error {
 		for _, st := range c.execs {
-			keep(st.Close())
+			errs = append(errs, st.Close())
 		}
 		return nil
 	}))
-	keep(c.sql.Close())
-	keep(c.db.Close())
-	return first
+	return errors.Join(errs...)
 }

@@ -152,7 +152,7 @@ func (s *Store) holdsAny(ctx context.Context, owner string) bool {
 	held := true
 	err := s.reading(ctx, "attend", func(c *conn) error {
 		var n int
-		err := c.row(ctx, `SELECT count(*) FROM ledgers WHERE head ->> '$.owner' = ? AND NOT (head ->> '$.released')`, []any{owner}, &n)
+		err := c.row(ctx, `SELECT count(*) FROM main.ledgers WHERE head ->> '$.owner' = ? AND NOT (head ->> '$.released')`, []any{owner}, &n)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}

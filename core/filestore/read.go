@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	selectHead    = `SELECT no, head, crc FROM ledgers WHERE name = ?`
-	selectRecords = `SELECT id, seq, body, crc FROM changes WHERE ledger = ?`
-	selectEntries = `SELECT seq, body FROM entries WHERE id > ? AND id <= ? ORDER BY id LIMIT ?`
-	selectEntry   = `SELECT body FROM entries WHERE id = ?`
+	selectHead    = `SELECT no, head, crc FROM main.ledgers WHERE name = ?`
+	selectRecords = `SELECT id, seq, body, crc FROM main.changes WHERE ledger = ?`
+	selectEntries = `SELECT seq, body FROM main.entries WHERE id > ? AND id <= ? ORDER BY id LIMIT ?`
+	selectEntry   = `SELECT body FROM main.entries WHERE id = ?`
 )
 
 // Load returns the ledger's head and the state of every change, as of one
@@ -300,8 +300,12 @@ func (s *Store) folded() bool {
 }
 
 func (s *Store) noLog() bool {
-	_, err := os.Stat(s.path + "-wal")
-	return errors.Is(err, fs.ErrNotExist)
+	for _, log := range []string{"-wal", "-journal"} {
+		if _, err := os.Stat(s.path + log); !errors.Is(err, fs.ErrNotExist) {
+			return false
+		}
+	}
+	return true
 }
 
 func isDenied(err error) bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/flamingock/flamingock-go/core"
 )
@@ -19,16 +20,17 @@ const (
 //
 // An append writes one page of each tree that it touches, so there are few:
 // entries are one tree in the order of their writing, found by number (entryID),
-// and a change's entries are found by going back from its last one.
+// and a change's entries are found by going back from its last one. {} is what the
+// tables' names begin with.
 const schema = `
-CREATE TABLE ledgers (
+CREATE TABLE {}ledgers (
 	no   INTEGER PRIMARY KEY,
 	name TEXT NOT NULL UNIQUE,
 	head TEXT NOT NULL,
 	crc  INTEGER NOT NULL
 ) STRICT;
 
-CREATE TABLE changes (
+CREATE TABLE {}changes (
 	ledger TEXT NOT NULL,
 	id     TEXT NOT NULL,
 	seq    INTEGER NOT NULL,
@@ -37,7 +39,7 @@ CREATE TABLE changes (
 	PRIMARY KEY (ledger, id)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE entries (
+CREATE TABLE {}entries (
 	id        INTEGER PRIMARY KEY, -- ledgers.no * 2^40 + seq
 	ledger    TEXT NOT NULL,
 	seq       INTEGER NOT NULL CHECK (seq = id & 0xFFFFFFFFFF),
@@ -46,14 +48,14 @@ CREATE TABLE entries (
 	body      TEXT NOT NULL
 ) STRICT;
 
-CREATE TRIGGER entries_no_update BEFORE UPDATE ON entries
+CREATE TRIGGER {}entries_no_update BEFORE UPDATE ON {}entries
 BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
 
-CREATE TRIGGER entries_no_delete BEFORE DELETE ON entries
+CREATE TRIGGER {}entries_no_delete BEFORE DELETE ON {}entries
 BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
 
-CREATE TRIGGER entries_no_replace BEFORE INSERT ON entries
-WHEN EXISTS (SELECT 1 FROM entries WHERE id = NEW.id)
+CREATE TRIGGER {}entries_no_replace BEFORE INSERT ON {}entries
+WHEN EXISTS (SELECT 1 FROM {}entries WHERE id = NEW.id)
 BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
 `
 
@@ -70,6 +72,9 @@ const (
 
 // inspect finds out what c has opened, and writes nothing.
 func (s *Store) inspect(ctx context.Context, c *conn) (fileState, error) {
+	if s.opts.Within != nil {
+		return s.inspectWithin(ctx, c)
+	}
 	var app, version, tables, ours int64
 	err := c.sql.QueryRowContext(ctx, `SELECT
 		(SELECT application_id FROM pragma_application_id),
@@ -86,28 +91,38 @@ func (s *Store) inspect(ctx context.Context, c *conn) (fileState, error) {
 	case app != applicationID:
 		return 0, s.foreign(fmt.Errorf("it is the SQLite database of another application (application_id %#x, %d tables and indexes)", app, tables))
 	case version > layoutVersion:
-		return 0, &core.StoreError{
-			Kind: core.StoreNewer, Store: s.path,
-			Err:  fmt.Errorf("layout %d, and this version knows %d", version, layoutVersion),
-			Next: "use the version of Flamingock that wrote it, or a later one; nothing was changed",
-		}
+		return 0, s.newer(version)
 	case version < layoutVersion || ours != 3:
 		return 0, s.corrupt(fmt.Errorf("the tables of layout %d are not there (layout %d, %d of 3 tables)", layoutVersion, version, ours))
 	}
 	return fileOurs, nil
 }
 
+func (s *Store) newer(version int64) error {
+	return &core.StoreError{
+		Kind: core.StoreNewer, Store: s.path,
+		Err:  fmt.Errorf("layout %d, and this version knows %d", version, layoutVersion),
+		Next: "use the version of Flamingock that wrote it, or a later one; nothing was changed",
+	}
+}
+
 // create lays the tables out, in one transaction and before the file is put into
 // WAL mode: so the main file alone is enough to recognise the store. Of several
 // processes that do it at once, one finds an empty file.
 func (s *Store) create(ctx context.Context, c *conn) error {
+	layOut := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, layoutVersion) + strings.ReplaceAll(schema, "{}", "")
+	if s.opts.Within != nil {
+		if err := s.newToWAL(ctx, c); err != nil {
+			return s.fault("create", err)
+		}
+		layOut = schemaWithin()
+	}
 	return c.transact(ctx, s, "create", func() error {
 		state, err := s.inspect(ctx, c)
 		if err != nil || state == fileOurs {
 			return err
 		}
-		sql := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, layoutVersion) + schema
-		if _, err := c.sql.ExecContext(context.WithoutCancel(ctx), sql); err != nil {
+		if _, err := c.sql.ExecContext(context.WithoutCancel(ctx), layOut); err != nil {
 			return s.fault("create", err)
 		}
 		return nil
@@ -117,6 +132,9 @@ func (s *Store) create(ctx context.Context, c *conn) error {
 // logAhead puts the database into WAL mode, which lets readers go on while a
 // run writes.
 func (s *Store) logAhead(ctx context.Context, c *conn) error {
+	if s.opts.Within != nil { // the application's choice
+		return nil
+	}
 	var mode string
 	if err := c.sql.QueryRowContext(ctx, "PRAGMA journal_mode = WAL").Scan(&mode); err != nil {
 		return s.fault("open", err)

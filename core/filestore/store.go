@@ -26,6 +26,9 @@ type Options struct {
 	ReadOnly bool
 	// BusyTimeout is how long a call waits for another process's write. 0 means 10 s.
 	BusyTimeout time.Duration
+	// Within puts the store into the database of an application. Nil: into a file of
+	// its own.
+	Within *Within
 
 	maxPages int // of the file; tests fill the disk with it
 }
@@ -81,8 +84,10 @@ func (s *Store) open(ctx context.Context) error {
 	if _, err := s.look(); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(s.path), 0o755); err != nil {
-		return s.fault("open", err)
+	if s.opts.Within == nil { // an application's database is where the application has put it
+		if err := os.MkdirAll(filepath.Dir(s.path), 0o755); err != nil {
+			return s.fault("open", err)
+		}
 	}
 	var err error
 	if s.writer, err = s.connect(ctx, readWrite); err != nil {
@@ -121,7 +126,7 @@ func (s *Store) prepare(ctx context.Context) error {
 // write transactions on it; only a statement that may write is refused.
 func (s *Store) probe(ctx context.Context) error {
 	return s.writer.transact(ctx, s, "open", func() error {
-		return s.writer.exec(context.WithoutCancel(ctx), `UPDATE ledgers SET crc = crc WHERE name = ''`)
+		return s.writer.exec(context.WithoutCancel(ctx), `UPDATE main.ledgers SET crc = crc WHERE name = ''`)
 	})
 }
 
@@ -168,6 +173,15 @@ func (s *Store) Close() error {
 
 // use runs work with c taken.
 func (s *Store) use(ctx context.Context, c *conn, op string, work func() error) error {
+	if err := s.take(ctx, c, op); err != nil {
+		return err
+	}
+	defer c.give()
+	return s.onOpen(ctx, c, op, work)
+}
+
+// take waits for the connection, which is the caller's until it is given back.
+func (s *Store) take(ctx context.Context, c *conn, op string) error {
 	if err := ctx.Err(); err != nil {
 		return s.fault(op, err)
 	}
@@ -178,13 +192,26 @@ func (s *Store) use(ctx context.Context, c *conn, op string, work func() error) 
 	}
 	select {
 	case <-c.turn:
+		return nil
 	case <-s.closed:
 		return s.shut(op)
 	case <-ctx.Done():
 		return s.fault(op, ctx.Err())
 	}
-	defer func() { c.turn <- struct{}{} }()
-	return s.patiently(ctx, work)
+}
+
+func (c *conn) give() { c.turn <- struct{}{} }
+
+// onOpen runs work on a connection that was taken.
+func (s *Store) onOpen(ctx context.Context, c *conn, op string, work func() error) error {
+	return s.patiently(ctx, func() error {
+		if c.sql == nil {
+			if err := c.open(ctx, s); err != nil {
+				return s.fault(op, err)
+			}
+		}
+		return work()
+	})
 }
 
 // patiently repeats work while another process is in the way. SQLite itself waits
@@ -226,11 +253,19 @@ func (s *Store) writing(ctx context.Context, op string, work func(c *conn) error
 	}
 	return s.use(ctx, s.writer, op, func() error {
 		return s.writer.transact(ctx, s, op, func() error {
-			// Commits to a file that is gone would be lost without a sign.
-			if info, err := os.Stat(s.path); errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(info, s.ident) {
-				return s.moved()
+			if err := s.there(); err != nil {
+				return err
 			}
 			return work(s.writer)
 		})
 	})
+}
+
+// there refuses to commit to a file that is gone: what was written would be lost
+// without a sign.
+func (s *Store) there() error {
+	if info, err := os.Stat(s.path); errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(info, s.ident) {
+		return s.moved()
+	}
+	return nil
 }

@@ -10,16 +10,16 @@ import (
 )
 
 const (
-	selectHash   = `SELECT hash FROM entries WHERE id = ?`
-	selectSeq    = `SELECT seq FROM changes WHERE ledger = ? AND id = ?`
-	selectLeft   = `SELECT EXISTS (SELECT 1 FROM entries WHERE ledger = ?) OR EXISTS (SELECT 1 FROM changes WHERE ledger = ?)`
-	nextNumber   = `SELECT coalesce(max(no), 0) + 1 FROM ledgers`
-	insertHead   = `INSERT INTO ledgers (head, crc, no, name) VALUES (?, ?, ?, ?)`
-	updateHead   = `UPDATE ledgers SET head = ?, crc = ? WHERE no = ? AND name = ?`
-	swapHead     = `UPDATE ledgers SET head = ?, crc = ? WHERE no = ? AND name = ? AND head = ?`
-	insertRecord = `INSERT INTO changes (seq, body, crc, ledger, id) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
-	updateRecord = `UPDATE changes SET seq = ?, body = ?, crc = ? WHERE ledger = ? AND id = ? AND seq = ?`
-	insertEntry  = `INSERT INTO entries (id, ledger, seq, change_id, hash, body) VALUES (?, ?, ?, ?, ?, ?)`
+	selectHash   = `SELECT hash FROM main.entries WHERE id = ?`
+	selectSeq    = `SELECT seq FROM main.changes WHERE ledger = ? AND id = ?`
+	selectLeft   = `SELECT EXISTS (SELECT 1 FROM main.entries WHERE ledger = ?) OR EXISTS (SELECT 1 FROM main.changes WHERE ledger = ?)`
+	nextNumber   = `SELECT coalesce(max(no), 0) + 1 FROM main.ledgers`
+	insertHead   = `INSERT INTO main.ledgers (head, crc, no, name) VALUES (?, ?, ?, ?)`
+	updateHead   = `UPDATE main.ledgers SET head = ?, crc = ? WHERE no = ? AND name = ?`
+	swapHead     = `UPDATE main.ledgers SET head = ?, crc = ? WHERE no = ? AND name = ? AND head = ?`
+	insertRecord = `INSERT INTO main.changes (seq, body, crc, ledger, id) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+	updateRecord = `UPDATE main.changes SET seq = ?, body = ?, crc = ? WHERE ledger = ? AND id = ? AND seq = ?`
+	insertEntry  = `INSERT INTO main.entries (id, ledger, seq, change_id, hash, body) VALUES (?, ?, ?, ?, ?, ?)`
 )
 
 // ledgerTx is one ledger inside a write transaction. Its methods get a context

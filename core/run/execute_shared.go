@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -29,15 +30,24 @@ func checkShared(store core.AuditStore, targets map[string]core.Target) error {
 	return nil
 }
 
-// performShared collects the writes of a change. They commit with its APPLIED, or
-// not at all: until then nothing has happened, whatever goes wrong.
-func (x *execution) performShared(ctx context.Context, st *plan.Stage, cur *plan.Change, began time.Time) result {
-	id := cur.Change.TargetSystem
-	t, ok := x.r.o.Targets[id].(core.SharedTarget)
-	if !ok { // unreachable: the type follows from the target
-		return x.notBegun(st, cur, began, &core.ConfigError{Key: id, Reason: "the target system cannot share the audit store's transactions"})
+// performShared lets a change write what commits with its APPLIED, or not at all:
+// until then nothing has happened, whatever goes wrong.
+func (x *execution) performShared(ctx context.Context, st *plan.Stage, cur *plan.Change, began time.Time) (res result) {
+	writes, err := x.shared(ctx, cur.Change.TargetSystem)
+	if err != nil {
+		return x.notBegun(st, cur, began, explain(ctx, err))
 	}
-	writes := t.Collect()
+	if open, live := writes.(core.OpenWrites); live {
+		ctx = core.WithTaint(ctx, open.Taint)
+		defer func() {
+			if res.items != nil { // they are the append's now
+				return
+			}
+			if err := errors.Join(open.Discard(), x.h.unpin(ctx)); err != nil {
+				x.emit(Warned{Text: "the transaction of change " + cur.Change.ID + " was rolled back", Err: err})
+			}
+		}()
+	}
 	for i, p := range cur.Change.Pairs() {
 		if err := x.step(ctx, cur, core.OpApply, i, p.Apply, writes.Handle()); err != nil {
 			return x.rolledBack(ctx, st, cur, began, failure{err: explain(ctx, err), step: i}, nothingShared)
@@ -46,7 +56,26 @@ func (x *execution) performShared(ctx context.Context, st *plan.Stage, cur *plan
 	if err := x.h.guard(ctx); err != nil {
 		return x.rolledBack(ctx, st, cur, began, failure{err: fmt.Errorf("before its writes: %w", err), step: -1}, nothingShared)
 	}
-	res := x.applied(st, cur, began)
+	res = x.applied(st, cur, began)
 	res.items = writes.Items()
 	return res
+}
+
+// shared begins the writes of a change of a target system.
+func (x *execution) shared(ctx context.Context, id string) (core.SharedWrites, error) {
+	if t, ok := x.r.o.Targets[id].(core.CollectingTarget); ok {
+		return t.Collect(), nil
+	}
+	store, ok := x.r.o.Store.(core.LiveStore)
+	if !ok { // unreachable: New has checked it
+		return nil, &core.ConfigError{Key: "targetSystems." + id, Reason: "it cannot share the audit store's transactions"}
+	}
+	if err := x.h.pin(ctx); err != nil {
+		return nil, err
+	}
+	open, err := store.Begin(ctx, x.h.lease)
+	if err != nil {
+		return nil, errors.Join(wrapStore(err), x.h.unpin(ctx))
+	}
+	return open, nil
 }

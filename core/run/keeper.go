@@ -32,6 +32,7 @@ type keeper struct {
 	mu     sync.Mutex
 	anchor time.Time // start of the first attempt of the last successful write
 	lost   bool
+	pinned bool // see pin
 
 	stop    context.CancelFunc // ends the renewals
 	stopped chan struct{}
@@ -69,8 +70,11 @@ func (k *keeper) trustLeft() time.Duration {
 	now := k.now()
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.lost {
+	switch {
+	case k.lost:
 		return 0
+	case k.pinned:
+		return k.duration - margin(k.duration)
 	}
 	return k.duration - margin(k.duration) - elapsed(k.anchor, now)
 }
@@ -81,6 +85,33 @@ func (k *keeper) trustFrom(t time.Time) {
 	if elapsed(k.anchor, t) > 0 {
 		k.anchor = t
 	}
+}
+
+// pin says that a transaction of the store is about to be open in which this
+// execution writes. While it is, nobody else can take the lease, whatever time it is,
+// and it cannot be renewed either. The append that commits it ends this, or unpin.
+func (k *keeper) pin(ctx context.Context) error { return k.setPinned(ctx, true) }
+
+func (k *keeper) unpin(ctx context.Context) error {
+	return k.setPinned(context.WithoutCancel(ctx), false)
+}
+
+// setPinned waits for the renewal that is under way: it would wait for the transaction.
+func (k *keeper) setPinned(ctx context.Context, pinned bool) error {
+	if err := k.lock(ctx); err != nil {
+		return err
+	}
+	defer k.unlock()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.pinned = pinned
+	return nil
+}
+
+func (k *keeper) isPinned() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.pinned
 }
 
 func (k *keeper) setLost() {
@@ -142,6 +173,9 @@ func (k *keeper) unlock() { <-k.writing }
 
 // renew is called with writing held.
 func (k *keeper) renew(ctx context.Context) error {
+	if k.isPinned() {
+		return nil
+	}
 	from := k.now()
 	failpoint.Hit(failpoint.Renewing)
 	err := k.store.Renew(ctx, k.lease)
@@ -195,7 +229,7 @@ const shortestPause = time.Millisecond
 // due says in what time to renew: a third of the lease after the last write began, so
 // that a slow store leaves as much time for the answer as it can.
 func (k *keeper) due() time.Duration {
-	if k.isLost() { // given up, but not refused: nobody counts on it
+	if k.isLost() || k.isPinned() { // given up, but not refused: nobody counts on it; or nobody can take it
 		return k.duration / 3
 	}
 	return max(k.trustLeft()+margin(k.duration)-k.duration+k.duration/3, shortestPause)
@@ -261,6 +295,11 @@ func (k *keeper) append(ctx context.Context, entries []core.Entry, release bool,
 	failpoint.Hit(failpoint.Appending)
 	err := insist(ctx, k.duration, func(ctx context.Context) error { return send(ctx, a) })
 	failpoint.Hit(failpoint.Appended)
+	if items != nil {
+		k.mu.Lock()
+		k.pinned = false // its transaction has ended
+		k.mu.Unlock()
+	}
 	if err != nil {
 		if errors.Is(err, core.ErrLeaseLost) || errors.Is(err, core.ErrConflict) {
 			k.setLost()

@@ -176,6 +176,9 @@ func (a *App) storeDomain() string {
 	if d := a.Config.AuditStore.DynamoDB; d != nil {
 		return awsclient.Domain(awsclient.Settings{Region: d.Region, Endpoint: d.Endpoint})
 	}
+	if id := a.Config.AuditStore.TargetSystem; id != "" {
+		return core.DomainWithin(id)
+	}
 	return ""
 }
 
@@ -190,13 +193,44 @@ func (a *App) OpenStore(ctx context.Context, readOnly bool) error {
 		a.Store = dynamo.New(cfg, d.Table, dynamo.Options{AllowGlobalTable: d.AllowGlobalTable, Domain: a.storeDomain()})
 		return nil
 	}
-	s, err := filestore.Open(ctx, a.Config.AuditStore.File, &filestore.Options{ReadOnly: readOnly})
+	file, o := a.Config.AuditStore.File, filestore.Options{ReadOnly: readOnly}
+	if id := a.Config.AuditStore.TargetSystem; id != "" {
+		dsn, path, err := a.database(ctx, id)
+		if err != nil {
+			return err
+		}
+		file, o.Within = path, &filestore.Within{DSN: dsn, Domain: a.storeDomain()}
+	}
+	s, err := filestore.Open(ctx, file, &o)
 	if err != nil {
 		return err
 	}
 	a.Store = s
 	a.close = append(a.close, s.Close)
 	return nil
+}
+
+// hosting is a target system whose database can hold the embedded audit store.
+type hosting interface {
+	Database(ctx context.Context) (dsn, path string, err error)
+}
+
+// database asks the target system in whose database the audit store is.
+func (a *App) database(ctx context.Context, id string) (dsn, path string, err error) {
+	i := slices.IndexFunc(a.Config.TargetSystems, func(t config.TargetSystem) bool { return t.ID == id }) // the configuration has checked that it is there
+	t, err := a.makeTarget(a.Config.TargetSystems[i])
+	if err != nil {
+		return "", "", err
+	}
+	defer func() { err = errors.Join(err, t.Close()) }()
+	h, ok := t.(hosting)
+	if !ok {
+		return "", "", &core.ConfigError{
+			Where: a.Config.Path, Key: "auditStore.targetSystem", Reason: "a target system of type " + t.Type() + " cannot hold the audit store",
+			Next: "name one of type sqlite, or give the audit store a file of its own",
+		}
+	}
+	return h.Database(ctx)
 }
 
 // under says to which key of the configuration a fault of an AWS client belongs.

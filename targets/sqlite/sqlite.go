@@ -24,10 +24,33 @@ func Type() core.TargetType {
 type Target struct {
 	*sqltarget.Target
 	id     string
+	domain string
 	source func(ctx context.Context) (source, error)
 }
 
-var _ core.TxTarget = (*Target)(nil)
+var (
+	_ core.TxTarget     = (*Target)(nil)
+	_ core.SharedTarget = (*Target)(nil)
+)
+
+// Domain implements core.SharedTarget: "" unless the audit store is in this file.
+func (t *Target) Domain() string { return t.domain }
+
+// Database returns how the file is opened, and its path, for an audit store that is
+// to be in it. Errors: those of [Target.Ping] for a file that cannot be used.
+func (t *Target) Database(ctx context.Context) (dsn, path string, err error) {
+	s, err := t.source(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	if _, err := s.check(t.id); err != nil {
+		return "", "", err
+	}
+	if s.path == "" {
+		return "", "", &core.ConfigError{Key: "targetSystems." + t.id, Reason: "its DSN names a file that nobody else can find, and the audit store is to be in it", Next: "name the file: path: app.db"}
+	}
+	return s.dsn, s.path, nil
+}
 
 // New makes a target of a database that the caller opened with the driver
 // modernc.org/sqlite, and goes on to own: its connections are given back after
@@ -52,7 +75,7 @@ func fromSettings(id string, s core.Settings) (core.Target, error) {
 	if (c.DSN == "") == (c.Path == "") {
 		return nil, &core.ConfigError{Key: "targetSystems." + id, Reason: "needs either dsn or path, and not both", Next: "name the database file: path: app.db"}
 	}
-	return newTarget(id, func(ctx context.Context) (source, error) {
+	t := newTarget(id, func(ctx context.Context) (source, error) {
 		if c.DSN != "" {
 			dsn, err := core.Expand(ctx, s.Resolver(), c.DSN)
 			return parse(dsn), err
@@ -62,7 +85,11 @@ func fromSettings(id string, s core.Settings) (core.Target, error) {
 			return source{}, err
 		}
 		return parse(uri(s.Path(path))), nil
-	}), nil
+	})
+	if d := s.StoreDomain(); d == core.DomainWithin(id) {
+		t.domain = d
+	}
+	return t, nil
 }
 
 func newTarget(id string, from func(ctx context.Context) (source, error)) *Target {

@@ -33,7 +33,7 @@ func (s script) run(ctx context.Context, session *core.Session) error {
 		return &core.HandleError{Want: reflect.TypeFor[Querier](), Got: reflect.TypeOf(session.Handle)}
 	}
 	if s.leaves {
-		taint(ctx)
+		core.Taint(ctx)
 	}
 	_, inTx := session.Handle.(*sql.Tx)
 	for i, st := range s.statements {

@@ -26,7 +26,7 @@ func Step(f func(ctx context.Context, tx *sql.Tx) error) core.Step {
 	step := core.StepFor(f)
 	if do := step.Do; do != nil {
 		step.Do = func(ctx context.Context, s *core.Session) error {
-			taint(ctx) // nobody can tell what the function does to its session
+			core.Taint(ctx) // nobody can tell what the function does to its session
 			return do(ctx, s)
 		}
 	}

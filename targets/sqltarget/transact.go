@@ -86,7 +86,7 @@ func (a *attempt) work(ctx context.Context) (err error) {
 		}
 	}()
 	a.open.tainted = a.open.tainted || a.target.dialect.SessionPerChange
-	err = a.Work(context.WithValue(ctx, taintKey{}, &a.open.tainted), a.open.tx)
+	err = a.Work(core.WithTaint(ctx, func() { a.open.tainted = true }), a.open.tx)
 	if err == nil && a.Guard != nil {
 		err = a.Guard(ctx)
 	}
