@@ -124,10 +124,17 @@ func (s *Store) prepare(ctx context.Context) error {
 // probe finds out now, before a change begins, whether the file can be written.
 // SQLite opens a file without the right to write for reading, and begins even
 // write transactions on it; only a statement that may write is refused.
+//
+// Within an application's database somebody may have the write lock for long, a change
+// or the application: who waits for the lease waits for that too.
 func (s *Store) probe(ctx context.Context) error {
-	return s.writer.transact(ctx, s, "open", func() error {
+	err := s.writer.transact(ctx, s, "open", func() error {
 		return s.writer.exec(context.WithoutCancel(ctx), `UPDATE main.ledgers SET crc = crc WHERE name = ''`)
 	})
+	if s.opts.Within != nil && isBusy(err) {
+		return nil
+	}
+	return err
 }
 
 // look reports whether there is something at the path that could be a store.

@@ -96,13 +96,21 @@ func (r *Runner) obtain(ctx context.Context, exec string, stop <-chan struct{}, 
 				return nil, err
 			}
 		}
-		h, err := r.acquire(ctx, exec, snap, in, takeover)
-		if errors.Is(err, core.ErrConflict) && !in.unlock {
+		limit := max(r.o.Lease, 10*time.Second)
+		if _, live := r.o.Store.(core.LiveStore); live && takeover && !blockedFrom.IsZero() { // see locked, below
+			limit = min(limit, max(r.o.Wait-r.o.Now().Sub(blockedFrom), time.Second))
+		}
+		h, err := r.acquire(ctx, exec, snap, in, takeover, limit)
+		// A holder that shares the store's transactions (core.LiveStore) may keep the store
+		// locked for longer than its lease: that is alive enough to wait for.
+		var away *core.UnavailableError
+		locked := takeover && core.IsUnknown(err) && errors.As(err, &away)
+		if (errors.Is(err, core.ErrConflict) || locked) && !in.unlock {
 			if blockedFrom.IsZero() {
 				blockedFrom = arrived
 			}
 			wait.begin(ctx, arrived, snap.Head.Holder)
-			if over := r.o.Now().Sub(blockedFrom); over > max(r.o.Wait, 0) && r.o.Wait >= 0 {
+			if over := r.o.Now().Sub(blockedFrom); over > max(r.o.Wait, 0) && (r.o.Wait >= 0 || locked) {
 				return nil, &core.HeldError{Ledger: r.o.Ledger, Holder: snap.Head.Holder, Token: snap.Head.Token, Waited: over}
 			}
 			continue // somebody was faster: look again
@@ -155,7 +163,9 @@ func (r *Runner) waitTurn(ctx context.Context, stop <-chan struct{}, head core.H
 
 // acquire takes the lease on the load snap. Taken over, it loads again as the
 // holder, because the plan of a waiting execution is older than the lease.
-func (r *Runner) acquire(ctx context.Context, exec string, snap core.Snapshot, in intent, takeover bool) (*holding, error) {
+//
+// After limit an acquisition is given up.
+func (r *Runner) acquire(ctx context.Context, exec string, snap core.Snapshot, in intent, takeover bool, limit time.Duration) (*holding, error) {
 	h := &holding{snapshot: snap.Clone(), tookOver: takeover && !in.unlock, leave: func() error { return nil }}
 	owner := r.o.NewID()
 	if in.unlock {
@@ -189,9 +199,9 @@ func (r *Runner) acquire(ctx context.Context, exec string, snap core.Snapshot, i
 		core.Seal(r.o.Ledger, h.seq, h.hash, a.Entries)
 	}
 	h.anchor = r.o.Now()
-	// Later than this an acquisition would be worth nothing; without a bound a
-	// store that stays away would hold the call for ever.
-	limited, cancel := context.WithTimeout(ctx, max(r.o.Lease, 10*time.Second))
+	// Later than a lease an acquisition would be worth nothing; without a bound a store
+	// that stays away would hold the call for ever.
+	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	failpoint.Hit(failpoint.Acquiring)
 	if err := insist(limited, r.o.Lease, func(ctx context.Context) error { return r.o.Store.Acquire(ctx, a) }); err != nil {

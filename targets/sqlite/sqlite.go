@@ -62,6 +62,15 @@ func New(id string, db *sql.DB) *sqltarget.Target {
 	})
 }
 
+// NewFile makes a target of the file that a DSN of modernc.org/sqlite names. domain is
+// that of an audit store in the same file (filestore.Within), with which its changes
+// then share their transactions; "" when there is none.
+func NewFile(id, dsn, domain string) *Target {
+	t := newTarget(id, func(context.Context) (source, error) { return parse(dsn), nil })
+	t.domain = domain
+	return t
+}
+
 type settings struct {
 	DSN  string `yaml:"dsn"`
 	Path string `yaml:"path"`
