@@ -114,50 +114,52 @@ func numbered(n int) []core.Stage {
 func TestRequestBudget(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	t.Log("changes  first run  write units  with nothing to do  read units")
-	for _, n := range []int{0, 1, 10, 100} {
-		w := b.world(t, numbered(n)...)
-		w.leased(30 * time.Second)
-		first := w.process("first")
-		metered(first)
-		if o := first.apply(); o.err != nil {
+	b.pulse.TryFixed(t, requestTimeout, func(t testing.TB) { // a request without an answer is sent again
+		t.Log("changes  first run  write units  with nothing to do  read units")
+		for _, n := range []int{0, 1, 10, 100} {
+			w := b.world(t, numbered(n)...)
+			w.leased(30 * time.Second)
+			first := w.process("first")
+			metered(first)
+			if o := first.apply(); o.err != nil {
+				t.Fatal(o.err)
+			}
+			idle := w.process("idle")
+			metered(idle)
+			if o := idle.apply(); o.err != nil {
+				t.Fatal(o.err)
+			}
+			wrote, read := first.charged(t), idle.capacity(t)
+			t.Logf("%7d  %9d  %11d  %18d  %10.1f   (the simulator says %.1f for the first)", n, len(first.ops()), wrote, len(idle.ops()), read, first.capacity(t))
+			want := []string{"Query"}
+			if !slices.Equal(idle.ops(), want) {
+				t.Errorf("%d changes: nothing to do takes %v", n, idle.ops())
+			}
+			if n > 0 {
+				want = append([]string{"Query", "DescribeTable"}, slices.Repeat([]string{"TransactWriteItems"}, n+1)...)
+			}
+			if !slices.Equal(first.ops(), want) {
+				t.Errorf("%d changes take %v", n, first.ops())
+			}
+			// Items below 1 KB, at 2 units each: in N + 1 transactions the head, and for
+			// each of 2 N entries itself and the state of its change.
+			if want := 10*n + 2; n > 0 && wrote != want {
+				t.Errorf("%d changes cost %d units, want %d", n, wrote, want)
+			}
+			// A strongly consistent read is one unit for 4 KB; a state has about 200 bytes.
+			if most := 1 + float64(n)*300/4096; read > most {
+				t.Errorf("a load of %d changes costs %.1f units, want at most %.1f", n, read, most)
+			}
+		}
+		// The second run on a ledger is N + 2, without a look at the table.
+		w := b.world(t, numbered(5)...)
+		if o := w.process("first").apply(); o.err != nil {
 			t.Fatal(o.err)
 		}
-		idle := w.process("idle")
-		metered(idle)
-		if o := idle.apply(); o.err != nil {
-			t.Fatal(o.err)
+		w.stages = numbered(15)
+		second := w.process("second")
+		if o := second.apply(); o.err != nil || len(second.ops()) != 12 || strings.Contains(strings.Join(second.ops(), " "), "Describe") {
+			t.Errorf("10 changes more: %v; %v", second.ops(), o.err)
 		}
-		wrote, read := first.charged(t), idle.capacity(t)
-		t.Logf("%7d  %9d  %11d  %18d  %10.1f   (the simulator says %.1f for the first)", n, len(first.ops()), wrote, len(idle.ops()), read, first.capacity(t))
-		want := []string{"Query"}
-		if !slices.Equal(idle.ops(), want) {
-			t.Errorf("%d changes: nothing to do takes %v", n, idle.ops())
-		}
-		if n > 0 {
-			want = append([]string{"Query", "DescribeTable"}, slices.Repeat([]string{"TransactWriteItems"}, n+1)...)
-		}
-		if !slices.Equal(first.ops(), want) {
-			t.Errorf("%d changes take %v", n, first.ops())
-		}
-		// Items below 1 KB, at 2 units each: in N + 1 transactions the head, and for
-		// each of 2 N entries itself and the state of its change.
-		if want := 10*n + 2; n > 0 && wrote != want {
-			t.Errorf("%d changes cost %d units, want %d", n, wrote, want)
-		}
-		// A strongly consistent read is one unit for 4 KB; a state has about 200 bytes.
-		if most := 1 + float64(n)*300/4096; read > most {
-			t.Errorf("a load of %d changes costs %.1f units, want at most %.1f", n, read, most)
-		}
-	}
-	// The second run on a ledger is N + 2, without a look at the table.
-	w := b.world(t, numbered(5)...)
-	if o := w.process("first").apply(); o.err != nil {
-		t.Fatal(o.err)
-	}
-	w.stages = numbered(15)
-	second := w.process("second")
-	if o := second.apply(); o.err != nil || len(second.ops()) != 12 || strings.Contains(strings.Join(second.ops(), " "), "Describe") {
-		t.Errorf("10 changes more: %v; %v", second.ops(), o.err)
-	}
+	})
 }

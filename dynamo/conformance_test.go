@@ -10,15 +10,14 @@ import (
 
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/core/storetest"
-	"github.com/flamingock/flamingock-go/internal/awstest"
 )
 
 func TestConformance(t *testing.T) {
 	storetest.Run(t, storetest.Harness{Rounds: 15, New: func(t *testing.T) storetest.Factory {
-		cfg := awstest.DynamoDB(t)
-		table := newTable(t, cfg)
+		b := newBench(t)
+		cfg, table := b.cfg, b.table
 		return storetest.Factory{
-			Open: func() core.AuditStore { return New(cfg, table, Options{}) },
+			Open: func() core.AuditStore { return patient{New(cfg, table, Options{}), b.pulse} },
 			PlantState: func(t *testing.T, ledger, changeID, state string) {
 				_, err := dynamodb.NewFromConfig(cfg).UpdateItem(context.Background(), &dynamodb.UpdateItemInput{
 					TableName: &table, Key: key{ledger, changeKey + changeID}.item(), UpdateExpression: aws.String("SET #s = :s"),

@@ -35,7 +35,7 @@ type crowd struct {
 	wg    sync.WaitGroup
 }
 
-func newCrowd(t *testing.T, b *bench) *crowd { return &crowd{t: t, pulse: b.feel(t)} }
+func newCrowd(t *testing.T, b *bench) *crowd { return &crowd{t: t, pulse: b.pulse} }
 
 // slow is a test on a machine so slow that leases have to be longer.
 type slow struct {

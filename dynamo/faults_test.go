@@ -71,27 +71,30 @@ func lost500(w *wire, x *exchange) (*http.Response, error) {
 func TestEveryFaultAtEveryRequest(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	quiet := b.world(t, mixed()...)
-	p := quiet.process("undisturbed")
-	o := p.apply()
-	requests, want := len(p.ops()), quiet.states()
-	if o.code() != string(core.CodeChangeFailed) || requests != 10 { // f1 fails, once
-		t.Fatalf("%s after %v: %v", o.code(), p.ops(), o.err)
-	}
-	quiet.heal()
-	quiet.mustBeDone()
 	c := newCrowd(t, b)
+	var requests, want []string
+	c.pulse.Try(t, soon, func(t testing.TB, _ time.Duration) {
+		quiet := b.world(t, mixed()...)
+		p := quiet.process("undisturbed")
+		o := p.apply()
+		requests, want = p.ops(), quiet.states()
+		if o.code() != string(core.CodeChangeFailed) || len(requests) != 10 { // f1 fails, once
+			t.Fatalf("%s after %v: %v", o.code(), requests, o.err)
+		}
+		quiet.heal()
+		quiet.mustBeDone()
+	})
 	for i, d := range disturbances() {
 		ends := &tally{name: d.name, codes: map[string]int{}}
 		play := c.do
 		if d.lease == soon {
 			play = c.waits
 		}
-		for k := 1; k <= requests; k++ {
+		for k := 1; k <= len(requests); k++ {
 			if d.healed && (i+k)%2 == 0 {
 				continue // one fault takes the odd requests, the next the even ones
 			}
-			play(fmt.Sprintf("%s, request %d (%s)", d.name, k, p.ops()[k-1]), func(t testing.TB) {
+			play(fmt.Sprintf("%s, request %d (%s)", d.name, k, requests[k-1]), func(t testing.TB) {
 				ends.add(d.disturb(b.world(t, mixed()...), k, want))
 			})
 		}

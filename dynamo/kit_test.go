@@ -27,24 +27,60 @@ import (
 type bench struct {
 	cfg           aws.Config
 	table, things string
+	pulse         *standstill.Pulse // of this process and of the simulator
 	ledgers       atomic.Int64
 }
 
 func newBench(t testing.TB) *bench {
 	t.Helper()
 	cfg := awstest.DynamoDB(t)
-	return &bench{cfg: cfg, table: newTable(t, cfg), things: newTable(t, cfg)}
-}
-
-// feel feels the pulse of this process and of the simulator.
-func (b *bench) feel(t testing.TB) *standstill.Pulse {
-	p, client := standstill.Feel(t, 8), dynamodb.NewFromConfig(b.cfg, func(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} })
-	p.Ask(t, "DynamoDB", func(ctx context.Context) error {
+	b := &bench{cfg: cfg, table: newTable(t, cfg), things: newTable(t, cfg), pulse: standstill.Feel(t, 8)}
+	client := dynamodb.NewFromConfig(b.cfg, func(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} })
+	b.pulse.Ask(t, "DynamoDB", func(ctx context.Context) error {
 		at := &types.AttributeValueMemberS{Value: "pulse"}
 		_, err := client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &b.things, Item: map[string]types.AttributeValue{attrPK: at, attrSK: at}})
 		return err
 	})
-	return p
+	return b
+}
+
+// play runs a subtest whose requests are answered before they are sent again, on a
+// simulator that does not stand still.
+func (b *bench) play(t *testing.T, name string, f func(t testing.TB)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) { b.pulse.TryFixed(t, requestTimeout, f) })
+}
+
+// patient is a store that sends a write again, as the Runner does, which had no answer
+// because the simulator stood still. On one that answers it is the store as it is.
+type patient struct {
+	*Store
+	pulse *standstill.Pulse
+}
+
+func (p patient) again(send func() error) error {
+	for {
+		began := time.Now()
+		if err := send(); !core.IsUnknown(err) || !p.pulse.Stood(began, requestTimeout/2) {
+			return err
+		}
+	}
+}
+
+func (p patient) Acquire(ctx context.Context, a core.Acquisition) error {
+	return p.again(func() error { return p.Store.Acquire(ctx, a) })
+}
+
+func (p patient) Append(ctx context.Context, a core.Append) error {
+	return p.again(func() error { return p.Store.Append(ctx, a) })
+}
+
+func (p patient) Renew(ctx context.Context, l core.Lease) error {
+	return p.again(func() error { return p.Store.Renew(ctx, l) })
+}
+
+func (p patient) Release(ctx context.Context, l core.Lease) error {
+	return p.again(func() error { return p.Store.Release(ctx, l) })
 }
 
 // world is one ledger, and the systems that its changes act on.
@@ -55,7 +91,7 @@ type world struct {
 	stages []core.Stage
 	lease  time.Duration
 	svc    *system
-	store  *Store // undisturbed
+	store  patient // undisturbed
 	client *dynamodb.Client
 }
 
@@ -65,7 +101,7 @@ func (b *bench) world(t testing.TB, stages ...core.Stage) *world {
 		svc: &system{rows: map[string]int{}, calls: map[string]int{}}, client: dynamodb.NewFromConfig(b.cfg),
 	}
 	w.leased(6 * time.Second)
-	w.store = New(b.cfg, b.table, Options{Domain: b.things})
+	w.store = patient{New(b.cfg, b.table, Options{Domain: b.things}), b.pulse}
 	return w
 }
 

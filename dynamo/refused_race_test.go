@@ -28,7 +28,7 @@ func beforeRead(act func()) func(int, string) fault {
 	}
 }
 
-func mustAcquire(t *testing.T, s core.AuditStore, ledger, owner string, takeover bool) {
+func mustAcquire(t testing.TB, s core.AuditStore, ledger, owner string, takeover bool) {
 	t.Helper()
 	snap, err := s.Load(t.Context(), ledger)
 	if err != nil {
@@ -47,7 +47,7 @@ func mustAcquire(t *testing.T, s core.AuditStore, ledger, owner string, takeover
 func TestWrittenSinceRefused(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	t.Run("acquire", func(t *testing.T) {
+	b.play(t, "acquire", func(t testing.TB) {
 		w := b.world(t)
 		p := w.process("late")
 		p.at = beforeRead(func() { mustAcquire(t, w.store, w.ledger, "first", false) })
@@ -61,7 +61,7 @@ func TestWrittenSinceRefused(t *testing.T) {
 			t.Errorf("asked for %s", got)
 		}
 	})
-	t.Run("shared", func(t *testing.T) {
+	b.play(t, "shared", func(t testing.TB) {
 		w := b.world(t)
 		wr := w.writer()
 		wr.append("a")

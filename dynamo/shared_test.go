@@ -14,7 +14,7 @@ import (
 )
 
 // refusedBy says why AppendShared refused, or fails.
-func refusedBy(t *testing.T, what string, err error, text string) {
+func refusedBy(t testing.TB, what string, err error, text string) {
 	t.Helper()
 	var re *core.RefusedError
 	if !errors.As(err, &re) || !strings.Contains(err.Error(), text) {
@@ -28,13 +28,13 @@ func TestAppendShared(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	ctx := context.Background()
-	setUp := func(t *testing.T) (*world, *writer) {
+	setUp := func(t testing.TB) (*world, *writer) {
 		w := b.world(t)
 		wr := w.writer()
 		wr.append("a")
 		return w, wr
 	}
-	unchanged := func(t *testing.T, w *world, wr *writer, ids ...string) {
+	unchanged := func(t testing.TB, w *world, wr *writer, ids ...string) {
 		t.Helper()
 		s := w.load()
 		if s.Head.Seq != wr.at.Head.Seq || !holds(s.Head, wr.lease) || len(w.history()) != int(s.Head.Seq) {
@@ -47,7 +47,7 @@ func TestAppendShared(t *testing.T) {
 		}
 		wr.append("still mine")
 	}
-	t.Run("commits", func(t *testing.T) {
+	b.play(t, "commits", func(t testing.TB) {
 		w, wr := setUp(t)
 		if err := w.store.AppendShared(ctx, wr.entries("a", "b"), []types.TransactWriteItem{w.count("x"), w.count("y")}); err != nil {
 			t.Fatal(err)
@@ -83,14 +83,14 @@ func TestAppendShared(t *testing.T) {
 				return many
 			}, "96 writes do not fit into one transaction, 95 do"},
 		} {
-			t.Run(tt.name, func(t *testing.T) {
+			b.play(t, tt.name, func(t testing.TB) {
 				w, wr := setUp(t)
 				refusedBy(t, tt.name, w.store.AppendShared(ctx, wr.entries("a", "b"), tt.with(w)), tt.text)
 				unchanged(t, w, wr, "x", "0")
 			})
 		}
 	})
-	t.Run("as many as there may be", func(t *testing.T) {
+	b.play(t, "as many as there may be", func(t testing.TB) {
 		w, wr := setUp(t)
 		var many []types.TransactWriteItem
 		for i := range maxShared {
@@ -103,7 +103,7 @@ func TestAppendShared(t *testing.T) {
 			t.Error("not all are written")
 		}
 	})
-	t.Run("a stale lease", func(t *testing.T) {
+	b.play(t, "a stale lease", func(t testing.TB) {
 		w, wr := setUp(t)
 		stale := wr.entries("a")
 		if err := w.store.Release(ctx, wr.lease); err != nil {
@@ -118,7 +118,7 @@ func TestAppendShared(t *testing.T) {
 			}
 		}
 	})
-	t.Run("sent again", func(t *testing.T) {
+	b.play(t, "sent again", func(t testing.TB) {
 		for name, f := range map[string]fault{
 			"answer lost": loseAnswer, "then a right is missing": inTurn(loseAnswer, denied), "then conflicts": inTurn(loseAnswer, conflicts, conflicts), "late": late,
 		} {
@@ -140,7 +140,7 @@ func TestAppendShared(t *testing.T) {
 			wr.append("still mine")
 		}
 	})
-	t.Run("throttled", func(t *testing.T) {
+	b.play(t, "throttled", func(t testing.TB) {
 		w, wr := setUp(t)
 		for name, f := range map[string]fault{"its item": onShared("ThrottlingError"), "in a conflict": onShared("TransactionConflict")} {
 			p := w.process("busy")

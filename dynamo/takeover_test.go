@@ -181,6 +181,7 @@ func TestContenderGivesUp(t *testing.T) {
 	b := newBench(t)
 	began, until := make(chan struct{}), make(chan struct{})
 	w := b.world(t, core.Stage{Name: "main", Changes: []core.Change{holding("n1", "1", began, until), plain("n2", "2")}})
+	w.leased(30 * time.Second) // which is not lost on a machine that stands still
 	end := w.process("the-holder").start()
 	<-began
 	since := w.load().Head.Holder.Since

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/flamingock/flamingock-go/core"
@@ -93,22 +94,24 @@ func TestTornLoad(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	for page := 2; page <= 5; page++ {
-		w := b.world(t)
-		wr := w.writer()
-		wr.append("a", "b", "c", "d")
-		p := w.process("reader")
-		paged(p, 1)
-		p.at = func(n int, _ string) fault {
-			if n == page {
-				wr.append("a", "d", "e")
+		b.play(t, fmt.Sprint("page ", page), func(t testing.TB) {
+			w := b.world(t)
+			wr := w.writer()
+			wr.append("a", "b", "c", "d")
+			p := w.process("reader")
+			paged(p, 1)
+			p.at = func(n int, _ string) fault {
+				if n == page {
+					wr.append("a", "d", "e")
+				}
+				return nil
 			}
-			return nil
-		}
-		s, err := p.stores.Load(t.Context(), w.ledger)
-		if err != nil || s.Head.Seq != 7 {
-			t.Errorf("page %d: at entry %d, %v", page, s.Head.Seq, err)
-		}
-		w.wantWhole(s)
+			s, err := p.stores.Load(t.Context(), w.ledger)
+			if err != nil || s.Head.Seq != 7 {
+				t.Errorf("page %d: at entry %d, %v", page, s.Head.Seq, err)
+			}
+			w.wantWhole(s)
+		})
 	}
 }
 
@@ -116,38 +119,41 @@ func TestTornLoad(t *testing.T) {
 func TestLoadOfABusyLedger(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	w := b.world(t)
-	wr := w.writer()
-	wr.append("a", "b", "c", "d", "e", "f")
-	p := w.process("reader")
-	paged(p, 4)
-	stop := make(chan struct{})
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for i := 0; ; i++ {
-			select {
-			case <-stop:
-				return
-			default:
-				wr.append([]string{"f", "a", "d"}[i%3], "b")
+	b.pulse.TryFixed(t, requestTimeout, func(t testing.TB) {
+		w := b.world(t)
+		wr := w.writer()
+		wr.append("a", "b", "c", "d", "e", "f")
+		p := w.process("reader")
+		paged(p, 4)
+		stop := make(chan struct{})
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+					wr.append([]string{"f", "a", "d"}[i%3], "b")
+				}
 			}
+		}()
+		end := sync.OnceFunc(func() { close(stop); <-ended })
+		defer end()
+		var loads []core.Snapshot
+		for range 10 {
+			s, err := p.stores.Load(t.Context(), w.ledger)
+			if err != nil {
+				t.Fatal(err)
+			}
+			loads = append(loads, s)
 		}
-	}()
-	var loads []core.Snapshot
-	for range 10 {
-		s, err := p.stores.Load(t.Context(), w.ledger)
-		if err != nil {
-			t.Fatal(err)
+		end()
+		for _, s := range loads {
+			w.wantWhole(s)
 		}
-		loads = append(loads, s)
-	}
-	close(stop)
-	<-ended
-	for _, s := range loads {
-		w.wantWhole(s)
-	}
-	t.Logf("%d loads of two pages took %d requests, while %d entries were written", len(loads), len(p.ops()), wr.at.Head.Seq)
+		t.Logf("%d loads of two pages took %d requests, while %d entries were written", len(loads), len(p.ops()), wr.at.Head.Seq)
+	})
 }
 
 // hides answers without the items whose sort key begins with prefix: a Query may
@@ -185,21 +191,23 @@ func TestTransactionSeenInPart(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	for _, prefix := range []string{headKey, changeKey + "b"} {
-		w := b.world(t)
-		wr := w.writer()
-		wr.append("a", "b")
-		p := w.process("reader")
-		p.next(times(3, hides(prefix)))
-		s, err := p.stores.Load(t.Context(), w.ledger)
-		if err != nil || len(p.ops()) != 4 {
-			t.Fatalf("without %s for a moment: %v after %d requests", prefix, err, len(p.ops()))
-		}
-		w.wantWhole(s)
-		p.all(hides(prefix))
-		_, err = p.stores.Load(t.Context(), w.ledger)
-		var se *core.StoreError
-		if !errors.As(err, &se) || se.Kind != core.StoreCorrupt {
-			t.Errorf("without %s: %v", prefix, err)
-		}
+		b.play(t, prefix, func(t testing.TB) {
+			w := b.world(t)
+			wr := w.writer()
+			wr.append("a", "b")
+			p := w.process("reader")
+			p.next(times(3, hides(prefix)))
+			s, err := p.stores.Load(t.Context(), w.ledger)
+			if err != nil || len(p.ops()) != 4 {
+				t.Fatalf("without %s for a moment: %v after %d requests", prefix, err, len(p.ops()))
+			}
+			w.wantWhole(s)
+			p.all(hides(prefix))
+			_, err = p.stores.Load(t.Context(), w.ledger)
+			var se *core.StoreError
+			if !errors.As(err, &se) || se.Kind != core.StoreCorrupt {
+				t.Errorf("without %s: %v", prefix, err)
+			}
+		})
 	}
 }

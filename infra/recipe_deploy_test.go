@@ -34,9 +34,9 @@ func deployed(t *testing.T, c cloud, name, path string, parameters map[string]st
 // within waits until what is asked for is there.
 func within(t *testing.T, what string, there func() bool) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !there(); time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); !there(); time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("after 30 seconds there is no %s", what)
+			t.Fatalf("after two minutes there is no %s", what)
 		}
 	}
 }

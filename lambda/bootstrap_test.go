@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,14 +15,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
 	"github.com/flamingock/flamingock-go/core/config"
 	"github.com/flamingock/flamingock-go/dynamo"
 	"github.com/flamingock/flamingock-go/internal/awstest"
+	"github.com/flamingock/flamingock-go/internal/standstill"
 )
 
 // bundle is a directory as it would be in the zip: n changes of a SQLite database,
 // each of which takes a while.
-func bundle(t *testing.T, n int, more string) string {
+func bundle(t testing.TB, n int, more string) string {
 	t.Helper()
 	dir := t.TempDir()
 	write := func(name, text string) {
@@ -55,7 +60,7 @@ const (
 )
 
 // appliedOnce looks into the history: each change must have exactly one APPLIED.
-func appliedOnce(t *testing.T, f *function, want int) {
+func appliedOnce(t testing.TB, f *function, want int) {
 	t.Helper()
 	var doc struct {
 		Data struct {
@@ -74,7 +79,7 @@ func appliedOnce(t *testing.T, f *function, want int) {
 	}
 	for id, n := range applied {
 		if n != 1 {
-			t.Errorf("%s was applied %d times", id, n)
+			standstill.Violated(t, "%s was applied %d times", id, n)
 		}
 	}
 	if len(applied) != want {
@@ -121,23 +126,25 @@ func TestWarmInvocations(t *testing.T) {
 
 func TestFortyChangesInTwoSecondsEach(t *testing.T) {
 	t.Parallel()
-	f := start(t, bundle(t, 40, ""))
-	n, least := 0, time.Minute
-	for ; n < 60; n++ {
-		a := f.invoke(apply, 2*time.Second)
-		if !a.failed {
-			break
+	feel(t).Try(t, soon, func(t testing.TB, limit time.Duration) {
+		f := start(t, bundle(t, 40, ""))
+		n, least := 0, time.Minute
+		for ; n < 60; n++ {
+			a := f.invoke(apply, limit)
+			if !a.failed {
+				break
+			}
+			if !strings.Contains(a.body, `"errorType":"DeadlineNear"`) {
+				t.Fatal(a.body)
+			}
+			least = min(least, a.given-a.took)
 		}
-		if !strings.Contains(a.body, `"errorType":"DeadlineNear"`) {
-			t.Fatal(a.body)
+		t.Logf("%d invocations; the last to be ready was so %s before the end", n+1, least.Round(time.Millisecond))
+		if n < int(2*soon/limit) {
+			t.Error("the changes are too quick for this test")
 		}
-		least = min(least, a.given-a.took)
-	}
-	t.Logf("%d invocations; the last to be ready was so %s before the end", n+1, least.Round(time.Millisecond))
-	if n < 2 {
-		t.Error("the changes are too quick for this test")
-	}
-	appliedOnce(t, f, 40)
+		appliedOnce(t, f, 40)
+	})
 }
 
 // A process that Lambda gives several invocations at once: they wait their turn.
@@ -166,26 +173,33 @@ func TestSIGTERM(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "changes", "_0009__long.yaml"), []byte(long), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f := start(t, dir)
-	var asked time.Time
-	a, err := f.try(apply, 60*time.Second, func() {
-		time.Sleep(3 * time.Second)
-		asked = time.Now()
-		f.signal(syscall.SIGTERM)
+	pulse := standstill.Feel(t, 8)
+	pulse.AskDisk(t)
+	pulse.TryFixed(t, 500*time.Millisecond, func(t testing.TB) {
+		f := start(t, dir)
+		var asked time.Time
+		a, err := f.try(apply, 2*time.Minute, func() {
+			for end := time.Now().Add(time.Minute); !strings.Contains(f.out.String(), `"change":"long"`) && time.Now().Before(end); {
+				time.Sleep(10 * time.Millisecond)
+			}
+			time.Sleep(time.Second) // to be in the middle of it
+			asked = time.Now()
+			f.signal(syscall.SIGTERM)
+		})
+		took := time.Since(asked)
+		if err != nil || !a.failed || !strings.Contains(a.body, `"errorType":"Interrupted"`) {
+			t.Fatalf("%v %s", err, a.body)
+		}
+		if took > 500*time.Millisecond {
+			t.Errorf("it took %s", took)
+		}
+		t.Logf("answered %s after SIGTERM", took.Round(time.Millisecond))
+		f.stop()
+		next := start(t, dir)
+		if a := next.invoke(status, 30*time.Second); !strings.Contains(a.body, `"held":false`) || !strings.Contains(a.body, `"pending":["long"]`) {
+			t.Error(a.body)
+		}
 	})
-	took := time.Since(asked)
-	if err != nil || !a.failed || !strings.Contains(a.body, `"errorType":"Interrupted"`) {
-		t.Fatalf("%v %s", err, a.body)
-	}
-	if took > 500*time.Millisecond {
-		t.Errorf("it took %s", took)
-	}
-	t.Logf("answered %s after SIGTERM", took.Round(time.Millisecond))
-	f.stop()
-	next := start(t, dir)
-	if a := next.invoke(status, 30*time.Second); !strings.Contains(a.body, `"held":false`) || !strings.Contains(a.body, `"pending":["long"]`) {
-		t.Error(a.body)
-	}
 }
 
 // A job is called back by the real client, wherever AWS_ENDPOINT_URL says.
@@ -229,20 +243,30 @@ func TestOnDynamoDB(t *testing.T) {
 	if _, err := dynamo.Create(t.Context(), cfg, table, dynamo.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	f := start(t, bundle(t, 12, ""),
-		"FLAMINGOCK_AUDITSTORE_DYNAMODB_TABLE="+table, "FLAMINGOCK_AUDITSTORE_DYNAMODB_REGION="+awstest.Region, "FLAMINGOCK_AUDITSTORE_DYNAMODB_ENDPOINT="+*cfg.BaseEndpoint,
-		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_SESSION_TOKEN=") // DynamoDB Local keeps the tables of each key apart
-	n := 1
-	for ; n < 60; n++ {
-		a := f.invoke(apply, 2*time.Second)
-		if !a.failed {
-			break
+	pulse := feel(t)
+	client := dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} })
+	pulse.Ask(t, "DynamoDB", func(ctx context.Context) error {
+		_, err := client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &table})
+		return err
+	})
+	ledgers := 0
+	pulse.Try(t, soon, func(t testing.TB, limit time.Duration) {
+		ledgers++
+		f := start(t, bundle(t, 12, ""), fmt.Sprintf("FLAMINGOCK_LEDGER=orders/%d", ledgers),
+			"FLAMINGOCK_AUDITSTORE_DYNAMODB_TABLE="+table, "FLAMINGOCK_AUDITSTORE_DYNAMODB_REGION="+awstest.Region, "FLAMINGOCK_AUDITSTORE_DYNAMODB_ENDPOINT="+*cfg.BaseEndpoint,
+			"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_SESSION_TOKEN=") // DynamoDB Local keeps the tables of each key apart
+		n := 1
+		for ; n < 60; n++ {
+			a := f.invoke(apply, limit)
+			if !a.failed {
+				break
+			}
+			if !strings.Contains(a.body, `"errorType":"DeadlineNear"`) {
+				t.Fatal(a.body)
+			}
 		}
-		if !strings.Contains(a.body, `"errorType":"DeadlineNear"`) {
-			t.Fatal(a.body)
-		}
-	}
-	a := f.invoke(apply, 30*time.Second)
-	t.Logf("%d invocations; one with nothing to do takes %s", n, a.took.Round(time.Millisecond))
-	appliedOnce(t, f, 12)
+		a := f.invoke(apply, 30*time.Second)
+		t.Logf("%d invocations; one with nothing to do takes %s", n, a.took.Round(time.Millisecond))
+		appliedOnce(t, f, 12)
+	})
 }

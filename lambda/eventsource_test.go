@@ -24,7 +24,7 @@ const maxReceives = 3
 
 // queue is one of LocalStack's, with its dead-letter queue.
 type queue struct {
-	t              *testing.T
+	t              testing.TB
 	client         *sqs.Client
 	url, arn, dead string
 	fifo           bool
@@ -32,7 +32,7 @@ type queue struct {
 }
 
 // newQueue makes a queue with this visibility timeout.
-func newQueue(t *testing.T, fifo bool, hidden time.Duration) *queue {
+func newQueue(t testing.TB, fifo bool, hidden time.Duration) *queue {
 	t.Helper()
 	q := &queue{t: t, client: sqs.NewFromConfig(awstest.LocalStack(t)), fifo: fifo}
 	name := fmt.Sprintf("flamingock-rie-%d-%d", os.Getpid(), time.Now().UnixNano())
@@ -207,7 +207,7 @@ const poison = `{"delete":"everything"}`
 func (q *queue) deadLetters() []string {
 	q.t.Helper()
 	var bodies []string
-	for until := time.Now().Add(10 * time.Second); time.Now().Before(until); {
+	for until := time.Now().Add(time.Minute); time.Now().Before(until); {
 		messages := q.receive(q.dead, 10)
 		for _, m := range messages {
 			bodies = append(bodies, *m.Body)

@@ -59,7 +59,7 @@ func TestEmulatorAndLocalStack(t *testing.T) {
 }
 
 // nobody is a server that fails the test when it is asked for anything.
-func nobody(t *testing.T) (url string) {
+func nobody(t testing.TB) (url string) {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a target system was asked for something") }))
 	t.Cleanup(s.Close)

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/flamingock/flamingock-go/internal/standstill"
 )
 
 // builds is where the function is built, once, however many tests want it.
@@ -36,7 +38,7 @@ func TestMain(m *testing.M) {
 }
 
 // bootstrap builds the function as make lambda does.
-func bootstrap(t *testing.T) string {
+func bootstrap(t testing.TB) string {
 	t.Helper()
 	if runtime.GOOS != "linux" {
 		t.Skip("does not apply: a Lambda function runs on Linux")
@@ -72,12 +74,42 @@ type answer struct {
 	given  time.Duration
 }
 
+// output is what a process says, for those who read it while it does.
+type output struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
+// soon is as little time as an invocation is given. Lambda would end it a twentieth after
+// it ends by itself, so a machine that stands still for half of that is an excuse.
+const soon = 2 * time.Second
+
+// feel feels the pulse of this process, and of the disk with the audit store.
+func feel(t testing.TB) *standstill.Pulse {
+	t.Helper()
+	p := standstill.Feel(t, 40)
+	p.AskDisk(t)
+	return p
+}
+
 // function is a bootstrap process and the Runtime API that feeds it.
 type function struct {
-	t       *testing.T
+	t       testing.TB
 	api     *httptest.Server
 	cmd     *exec.Cmd
-	out     bytes.Buffer
+	out     output
 	queue   chan invocation
 	ready   chan struct{} // closed when it first asks for work
 	ended   chan struct{}
@@ -90,7 +122,7 @@ type function struct {
 }
 
 // start starts a function with these variables, in a directory with its files.
-func start(t *testing.T, dir string, env ...string) *function {
+func start(t testing.TB, dir string, env ...string) *function {
 	t.Helper()
 	f := &function{
 		t: t, queue: make(chan invocation), ready: make(chan struct{}), ended: make(chan struct{}),
@@ -190,7 +222,7 @@ func (f *function) invoke(event string, within time.Duration) answer {
 // try is invoke; while is called when the event is handed over.
 func (f *function) try(event string, within time.Duration, while func()) (answer, error) {
 	in := invocation{event: event, until: time.Now().Add(within), done: make(chan answer, 1)}
-	ctx, cancel := context.WithTimeout(f.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(f.t.Context(), time.Minute)
 	defer cancel()
 	select {
 	case f.queue <- in:

@@ -23,7 +23,7 @@ import (
 // shop is a bundle whose audit store and target system are tables of LocalStack's. Each
 // change counts how often it was applied.
 type shop struct {
-	t            *testing.T
+	t            testing.TB
 	cfg          aws.Config
 	dir          string
 	target       string // settings of the target system, besides its type
@@ -34,7 +34,7 @@ type shop struct {
 const shopLedger = "shop/test"
 
 // newShop makes the tables, and a stage for each name with one change in it.
-func newShop(t *testing.T, stages ...string) *shop {
+func newShop(t testing.TB, stages ...string) *shop {
 	t.Helper()
 	cfg := awstest.LocalStack(t)
 	s := &shop{t: t, cfg: cfg, dir: t.TempDir(), client: dynamodb.NewFromConfig(cfg)}

@@ -61,7 +61,7 @@ func (c contest) run() {
 			l.dies, l.died = 2+rng.IntN(6), cancel
 		}
 		networks = append(networks, l)
-		r := c.runner(c.over(l), fmt.Sprintf("runner-%d", i))
+		r := c.runner(c.over(l), fmt.Sprintf("runner-%d", i), run.MinLease)
 		wg.Go(func() {
 			// How it ends is another test's business. The history has what it asked.
 			r.Apply(ctx, run.ApplyOptions{})
@@ -81,7 +81,7 @@ func (c contest) run() {
 	for _, l := range networks {
 		l.heal()
 	}
-	last := c.runner(c.over(nil), "last")
+	last := c.runner(c.over(nil), "last", 30*time.Second) // not even by a machine that stands still
 	if _, err := last.Apply(c.t.Context(), run.ApplyOptions{}); err != nil {
 		c.t.Errorf("FLAMINGOCK_CHAOS_SEED=%d: the last run, which nothing disturbs: %v", c.seed, err)
 	}
@@ -91,7 +91,7 @@ func (c contest) run() {
 // client is what the changes act on.
 type client struct{}
 
-func (c contest) runner(store core.AuditStore, host string) *run.Runner {
+func (c contest) runner(store core.AuditStore, host string, lease time.Duration) *run.Runner {
 	c.t.Helper()
 	rng := rand.New(rand.NewPCG(c.seed, 7))
 	stage := core.Stage{Name: "main"}
@@ -111,7 +111,7 @@ func (c contest) runner(store core.AuditStore, host string) *run.Runner {
 		})
 	}
 	r, err := run.New(run.Options{
-		Ledger: c.ledger, Store: c.h.Client(store), Stages: []core.Stage{stage}, Lease: run.MinLease, Wait: 30 * time.Second,
+		Ledger: c.ledger, Store: c.h.Client(store), Stages: []core.Stage{stage}, Lease: lease, Wait: time.Minute,
 		Targets: map[string]core.Target{"svc": core.NewClientTarget("svc", client{})}, Host: host,
 	})
 	if err != nil {

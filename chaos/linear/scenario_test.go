@@ -19,7 +19,7 @@ import (
 )
 
 // decide bounds the search for an order of one history.
-const decide = 20 * time.Second
+const decide = 2 * time.Minute
 
 // seeds gives the seeds of n histories: those from a random one, or the one that
 // FLAMINGOCK_CHAOS_SEED names. A seed fixes what the clients ask for and what gets

@@ -142,7 +142,7 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 
 // await FILE TEXT waits until FILE holds TEXT.
 func await(ts *testscript.TestScript, _ bool, args []string) {
-	path, deadline := ts.MkAbs(args[0]), time.Now().Add(20*time.Second)
+	path, deadline := ts.MkAbs(args[0]), time.Now().Add(2*time.Minute)
 	for {
 		b, err := os.ReadFile(path)
 		if err == nil && strings.Contains(string(b), args[1]) {

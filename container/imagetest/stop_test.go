@@ -47,7 +47,7 @@ func TestStopped(t *testing.T) {
 // A grace period that is long enough lets the change end well, and begins no other.
 func TestStoppedWithTime(t *testing.T) {
 	files := slow()
-	files["changes/_0001__knob.yaml"] = strings.Replace(files["changes/_0001__knob.yaml"], endless, "5000000", 1) // some seconds
+	files["changes/_0001__knob.yaml"] = strings.Replace(files["changes/_0001__knob.yaml"], endless, "20000000", 1) // longer than we may be kept from stopping it
 	b := newBox(t, files)
 	p := b.with("--env", "FLAMINGOCK_GRACE=2m").start()
 	p.says("knob APPLIED")

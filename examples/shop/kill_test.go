@@ -12,7 +12,12 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/flamingock/flamingock-go/internal/awstest"
+	"github.com/flamingock/flamingock-go/internal/standstill"
 )
 
 // kill is a place where a run dies, and what follows.
@@ -101,17 +106,39 @@ func (k *kill) place(trace []string) (string, error) {
 	return "", fmt.Errorf("a run does not pass %s in %s", k.point, k.change)
 }
 
+// feel feels the pulse of this process, of LocalStack and of PostgreSQL.
+func feel(t testing.TB) *standstill.Pulse {
+	t.Helper()
+	p := standstill.Feel(t, 8)
+	client := newClients(awstest.LocalStack(t)).dynamodb
+	p.Ask(t, "LocalStack", func(ctx context.Context) error {
+		_, err := client.ListTables(ctx, &dynamodb.ListTablesInput{Limit: aws.Int32(1)}, func(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} })
+		return err
+	})
+	s := systems{dsn: postgres.Database(t)}
+	p.Ask(t, "PostgreSQL", func(ctx context.Context) error {
+		_, err := s.inPostgres(ctx)
+		return err
+	})
+	return p
+}
+
 // A run is killed inside of a change, and run again as an operator would who sees exit
 // codes and what is said. What the probes and markers can tell settles itself; what they
 // cannot is asked, by name, with the commands that answer. In the end all is there once.
 func TestKilled(t *testing.T) {
 	t.Parallel()
-	whole := newWorld(t)
-	r, trace := whole.trace(t, "")
-	if steps := strings.Count(strings.Join(trace, " ")+" ", "step.starting "); r.exit != 0 || steps != 15 {
-		t.Fatalf("exit code %d with %d steps\n%s", r.exit, steps, r.stderr)
-	}
-	whole.settled(t, once())
+	pulse := feel(t)
+	var trace []string
+	pulse.TryFixed(t, killableLease, func(t testing.TB) {
+		whole := newWorld(t)
+		var r result
+		r, trace = whole.trace(t, "")
+		if steps := strings.Count(strings.Join(trace, " ")+" ", "step.starting "); r.exit != 0 || steps != 15 {
+			t.Fatalf("exit code %d with %d steps\n%s", r.exit, steps, r.stderr)
+		}
+		whole.settled(t, once())
+	})
 
 	for _, k := range kills {
 		place, err := k.place(trace)
@@ -120,12 +147,12 @@ func TestKilled(t *testing.T) {
 		}
 		t.Run(fmt.Sprintf("%s/%d %s", k.change, k.step, k.point), func(t *testing.T) {
 			t.Parallel()
-			k.carryOut(t, place)
+			pulse.TryFixed(t, killableLease, func(t testing.TB) { k.carryOut(t, place) })
 		})
 	}
 }
 
-func (k *kill) carryOut(t *testing.T, place string) {
+func (k *kill) carryOut(t testing.TB, place string) {
 	w := newWorld(t)
 	if r, passed := w.trace(t, place); r.signal != syscall.SIGKILL {
 		t.Fatalf("to be killed at %s, the run ended with %d, and passed %q\n%s", place, r.exit, passed, r.stderr)

@@ -26,7 +26,10 @@ import (
 )
 
 // limit bounds one process.
-const limit = 60 * time.Second
+const limit = 2 * time.Minute
+
+// killableLease is the lease of runs that may be killed: the next run waits for its end.
+const killableLease = time.Second
 
 // token is what the partner knows its caller by.
 const token = "shop-test-token"
@@ -221,7 +224,7 @@ func (w *world) history(t testing.TB) map[string]string {
 func (w *world) trace(t testing.TB, at string) (r result, passed []string) {
 	t.Helper()
 	file := filepath.Join(w.dir, "trace")
-	env := []string{"FLAMINGOCK_FAILPOINT_TRACE=" + file, "FLAMINGOCK_LOCK_LEASE=1s"}
+	env := []string{"FLAMINGOCK_FAILPOINT_TRACE=" + file, "FLAMINGOCK_LOCK_LEASE=" + killableLease.String()}
 	if at != "" {
 		env = append(env, "FLAMINGOCK_FAILPOINT="+at+"=kill")
 	}

@@ -43,7 +43,7 @@ func isolated(t *testing.T, environment map[string]string) {
 var keys = map[string]string{"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "s3cr3t-key"}
 
 // call makes one real call of DynamoDB's client, tried once.
-func call(t *testing.T, ctx context.Context, s awsclient.Settings) error { //nolint:revive // the test comes first
+func call(t testing.TB, ctx context.Context, s awsclient.Settings) error { //nolint:revive // the test comes first
 	t.Helper()
 	if s.Region == "" {
 		s.Region = "eu-west-1"
@@ -143,7 +143,7 @@ func TestErrorsOfAnswers(t *testing.T) {
 }
 
 // expect holds an error of a call against what it should be.
-func expect(t *testing.T, err error, kind awsclient.Kind, code core.Code, says string) {
+func expect(t testing.TB, err error, kind awsclient.Kind, code core.Code, says string) {
 	t.Helper()
 	explained := awsclient.Explain("the table", err)
 	if awsclient.KindOf(err) != kind || core.CodeOf(explained) != code || !strings.Contains(explained.Error(), says) {

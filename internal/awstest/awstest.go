@@ -31,7 +31,7 @@ const (
 )
 
 // answerTimeout bounds how long the simulator may take to say that it is there.
-const answerTimeout = 20 * time.Second
+const answerTimeout = time.Minute
 
 // LocalStack returns what a client of any service needs to use LocalStack, or skips
 // the test. What a test makes there stays: it must choose names of its own.

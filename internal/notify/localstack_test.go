@@ -18,13 +18,14 @@ import (
 	"github.com/flamingock/flamingock-go/core/config"
 	"github.com/flamingock/flamingock-go/internal/awsclient"
 	"github.com/flamingock/flamingock-go/internal/awstest"
+	"github.com/flamingock/flamingock-go/internal/standstill"
 )
 
 // queue is a queue of LocalStack's: what arrives in it can be seen. It is spoken to
 // without the SDK, whose client for SQS this module does not need otherwise.
 type queue struct{ base, url, arn string }
 
-func newQueue(t *testing.T, base, name string) queue {
+func newQueue(t testing.TB, base, name string) queue {
 	t.Helper()
 	q := queue{base: base}
 	q.url, _ = q.call(t, "CreateQueue", map[string]any{"QueueName": name})["QueueUrl"].(string)
@@ -36,13 +37,13 @@ func newQueue(t *testing.T, base, name string) queue {
 	return q
 }
 
-func (q *queue) call(t *testing.T, operation string, in any) map[string]any {
+func (q *queue) call(t testing.TB, operation string, in any) map[string]any {
 	t.Helper()
 	body, err := json.Marshal(in)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, q.base+"/", bytes.NewReader(body))
 	if err != nil {
@@ -64,7 +65,7 @@ func (q *queue) call(t *testing.T, operation string, in any) map[string]any {
 }
 
 // receive waits for one message and returns its body.
-func (q *queue) receive(t *testing.T) string {
+func (q *queue) receive(t testing.TB) string {
 	t.Helper()
 	out := q.call(t, "ReceiveMessage", map[string]any{"QueueUrl": q.url, "WaitTimeSeconds": 15})
 	messages, ok := out["Messages"].([]any)
@@ -76,7 +77,7 @@ func (q *queue) receive(t *testing.T) string {
 	return body
 }
 
-func onLocalStack(t *testing.T) (aws.Config, Options, string) {
+func onLocalStack(t testing.TB) (aws.Config, Options, string) {
 	t.Helper()
 	cfg := awstest.LocalStack(t)
 	return cfg, Options{Redact: redact, Load: func(_ context.Context, s awsclient.Settings) (aws.Config, error) {
@@ -88,73 +89,88 @@ func onLocalStack(t *testing.T) (aws.Config, Options, string) {
 	}}, fmt.Sprintf("flamingock-notify-%d", time.Now().UnixNano())
 }
 
+// patiently plays a test again that failed while this process or LocalStack stood still.
+func patiently(t *testing.T, f func(t testing.TB)) {
+	t.Helper()
+	pulse, client := standstill.Feel(t, 8), sns.NewFromConfig(awstest.LocalStack(t), func(o *sns.Options) { o.Retryer = aws.NopRetryer{} })
+	pulse.Ask(t, "LocalStack", func(ctx context.Context) error {
+		_, err := client.ListTopics(ctx, &sns.ListTopicsInput{})
+		return err
+	})
+	pulse.TryFixed(t, Timeout, f)
+}
+
 func TestSNS(t *testing.T) {
-	cfg, o, name := onLocalStack(t)
-	c := sns.NewFromConfig(cfg)
-	topic, err := c.CreateTopic(t.Context(), &sns.CreateTopicInput{Name: aws.String(name)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	q := newQueue(t, aws.ToString(cfg.BaseEndpoint), name)
-	if _, err := c.Subscribe(t.Context(), &sns.SubscribeInput{
-		TopicArn: topic.TopicArn, Protocol: aws.String("sqs"), Endpoint: aws.String(q.arn),
-		Attributes: map[string]string{"FilterPolicy": `{"occasions":["issue"],"ledger":["orders/prod"]}`},
-	}); err != nil {
-		t.Fatal(err)
-	}
-	arn := aws.ToString(topic.TopicArn)
-	list := []config.Notification{
-		{Name: "notify[0].sns", On: []config.Occasion{config.OnIssue}, SNS: &config.SNSTopic{TopicARN: arn}},
-		{Name: "notify[1].sns", On: []config.Occasion{config.OnFailed}, SNS: &config.SNSTopic{TopicARN: arn + "-none"}},
-	}
-	// The second topic does not exist: the first is told all the same.
-	errs := Send(t.Context(), list, failedRun(), o)
-	if len(errs) != 1 || !strings.HasPrefix(errs[0].Error(), "notify[1].sns: nobody was told: "+arn+"-none: ") {
-		t.Errorf("got %v", errs)
-	}
-	var envelope struct{ Subject, Message string }
-	if err := json.Unmarshal([]byte(q.receive(t)), &envelope); err != nil {
-		t.Fatal(err)
-	}
-	var doc Document
-	if err := json.Unmarshal([]byte(envelope.Message), &doc); err != nil {
-		t.Fatal(err)
-	}
-	if envelope.Subject != doc.Summary || doc.Schema != Schema || doc.Next[0] != "flamingock --ledger orders/prod issue get 'fill it'" {
-		t.Errorf("got %q, %+v", envelope.Subject, doc)
-	}
+	patiently(t, func(t testing.TB) {
+		cfg, o, name := onLocalStack(t)
+		c := sns.NewFromConfig(cfg)
+		topic, err := c.CreateTopic(t.Context(), &sns.CreateTopicInput{Name: aws.String(name)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := newQueue(t, aws.ToString(cfg.BaseEndpoint), name)
+		if _, err := c.Subscribe(t.Context(), &sns.SubscribeInput{
+			TopicArn: topic.TopicArn, Protocol: aws.String("sqs"), Endpoint: aws.String(q.arn),
+			Attributes: map[string]string{"FilterPolicy": `{"occasions":["issue"],"ledger":["orders/prod"]}`},
+		}); err != nil {
+			t.Fatal(err)
+		}
+		arn := aws.ToString(topic.TopicArn)
+		list := []config.Notification{
+			{Name: "notify[0].sns", On: []config.Occasion{config.OnIssue}, SNS: &config.SNSTopic{TopicARN: arn}},
+			{Name: "notify[1].sns", On: []config.Occasion{config.OnFailed}, SNS: &config.SNSTopic{TopicARN: arn + "-none"}},
+		}
+		// The second topic does not exist: the first is told all the same.
+		errs := Send(t.Context(), list, failedRun(), o)
+		if len(errs) != 1 || !strings.HasPrefix(errs[0].Error(), "notify[1].sns: nobody was told: "+arn+"-none: ") {
+			t.Errorf("got %v", errs)
+		}
+		var envelope struct{ Subject, Message string }
+		if err := json.Unmarshal([]byte(q.receive(t)), &envelope); err != nil {
+			t.Fatal(err)
+		}
+		var doc Document
+		if err := json.Unmarshal([]byte(envelope.Message), &doc); err != nil {
+			t.Fatal(err)
+		}
+		if envelope.Subject != doc.Summary || doc.Schema != Schema || doc.Next[0] != "flamingock --ledger orders/prod issue get 'fill it'" {
+			t.Errorf("got %q, %+v", envelope.Subject, doc)
+		}
+	})
 }
 
 func TestEventBridge(t *testing.T) {
-	cfg, o, name := onLocalStack(t)
-	c := eventbridge.NewFromConfig(cfg)
-	if _, err := c.CreateEventBus(t.Context(), &eventbridge.CreateEventBusInput{Name: aws.String(name)}); err != nil {
-		t.Fatal(err)
-	}
-	q := newQueue(t, aws.ToString(cfg.BaseEndpoint), name)
-	if _, err := c.PutRule(t.Context(), &eventbridge.PutRuleInput{
-		Name: aws.String(name), EventBusName: aws.String(name),
-		EventPattern: aws.String(`{"source":["shop"],"detail-type":["` + DetailType + `"],"detail":{"occasions":["issue"]}}`),
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.PutTargets(t.Context(), &eventbridge.PutTargetsInput{
-		Rule: aws.String(name), EventBusName: aws.String(name), Targets: []ebtypes.Target{{Id: aws.String("q"), Arn: aws.String(q.arn)}},
-	}); err != nil {
-		t.Fatal(err)
-	}
-	list := []config.Notification{{Name: "notify[0].eventBridge", On: []config.Occasion{config.OnFailed}, EventBridge: &config.EventBus{Bus: name, Source: "shop"}}}
-	if errs := Send(t.Context(), list, failedRun(), o); errs != nil {
-		t.Fatal(errs)
-	}
-	var event struct {
-		Source string   `json:"source"`
-		Detail Document `json:"detail"`
-	}
-	if err := json.Unmarshal([]byte(q.receive(t)), &event); err != nil {
-		t.Fatal(err)
-	}
-	if event.Source != "shop" || event.Detail.Schema != Schema || event.Detail.Issues[0].ChangeID != "fill it" {
-		t.Errorf("got %+v", event)
-	}
+	patiently(t, func(t testing.TB) {
+		cfg, o, name := onLocalStack(t)
+		c := eventbridge.NewFromConfig(cfg)
+		if _, err := c.CreateEventBus(t.Context(), &eventbridge.CreateEventBusInput{Name: aws.String(name)}); err != nil {
+			t.Fatal(err)
+		}
+		q := newQueue(t, aws.ToString(cfg.BaseEndpoint), name)
+		if _, err := c.PutRule(t.Context(), &eventbridge.PutRuleInput{
+			Name: aws.String(name), EventBusName: aws.String(name),
+			EventPattern: aws.String(`{"source":["shop"],"detail-type":["` + DetailType + `"],"detail":{"occasions":["issue"]}}`),
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.PutTargets(t.Context(), &eventbridge.PutTargetsInput{
+			Rule: aws.String(name), EventBusName: aws.String(name), Targets: []ebtypes.Target{{Id: aws.String("q"), Arn: aws.String(q.arn)}},
+		}); err != nil {
+			t.Fatal(err)
+		}
+		list := []config.Notification{{Name: "notify[0].eventBridge", On: []config.Occasion{config.OnFailed}, EventBridge: &config.EventBus{Bus: name, Source: "shop"}}}
+		if errs := Send(t.Context(), list, failedRun(), o); errs != nil {
+			t.Fatal(errs)
+		}
+		var event struct {
+			Source string   `json:"source"`
+			Detail Document `json:"detail"`
+		}
+		if err := json.Unmarshal([]byte(q.receive(t)), &event); err != nil {
+			t.Fatal(err)
+		}
+		if event.Source != "shop" || event.Detail.Schema != Schema || event.Detail.Issues[0].ChangeID != "fill it" {
+			t.Errorf("got %+v", event)
+		}
+	})
 }

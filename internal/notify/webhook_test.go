@@ -12,6 +12,7 @@ import (
 
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/core/config"
+	"github.com/flamingock/flamingock-go/internal/standstill"
 )
 
 // env resolves references from a map.
@@ -30,27 +31,30 @@ func hook(url string, headers map[string]core.Secret) []config.Notification {
 }
 
 func TestWebhook(t *testing.T) {
-	var got Document
-	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodPost || r.URL.Path != "/s3cret-path" || r.Header.Get("Authorization") != "Bearer s3cret-token" || r.Header.Get("Content-Type") != "application/json" {
-			t.Errorf("%s %s %v", r.Method, r.URL, r.Header)
+	standstill.Feel(t, 8).TryFixed(t, attemptTimeout, func(t testing.TB) {
+		var got Document
+		s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if r.Method != http.MethodPost || r.URL.Path != "/s3cret-path" || r.Header.Get("Authorization") != "Bearer s3cret-token" || r.Header.Get("Content-Type") != "application/json" {
+				t.Errorf("%s %s %v", r.Method, r.URL, r.Header)
+			}
+			if err := json.NewDecoder(r.Body).Decode(&got); err != nil || r.Header.Get("Flamingock-Notification") != got.ID {
+				t.Error(err)
+			}
+		}))
+		defer s.Close()
+		o := Options{Resolver: env{"HOOK": s.URL + "/s3cret-path", "TOKEN": "s3cret-token\n"}, Redact: redact}
+		if errs := Send(t.Context(), hook("${env:HOOK}", map[string]core.Secret{"Authorization": core.NewSecret("Bearer ${env:TOKEN}")}), failedRun(), o); errs != nil {
+			t.Fatal(errs)
 		}
-		if err := json.NewDecoder(r.Body).Decode(&got); err != nil || r.Header.Get("Flamingock-Notification") != got.ID {
-			t.Error(err)
+		if got.Schema != Schema || got.Ledger != "orders/prod" || len(got.Issues) != 1 || strings.Contains(got.Message, "hunter2") {
+			t.Errorf("got %+v", got)
 		}
-	}))
-	defer s.Close()
-	o := Options{Resolver: env{"HOOK": s.URL + "/s3cret-path", "TOKEN": "s3cret-token\n"}, Redact: redact}
-	if errs := Send(t.Context(), hook("${env:HOOK}", map[string]core.Secret{"Authorization": core.NewSecret("Bearer ${env:TOKEN}")}), failedRun(), o); errs != nil {
-		t.Fatal(errs)
-	}
-	if got.Schema != Schema || got.Ledger != "orders/prod" || len(got.Issues) != 1 || strings.Contains(got.Message, "hunter2") {
-		t.Errorf("got %+v", got)
-	}
+	})
 }
 
 // What goes wrong is said without the URL and the headers, and changes nothing else.
 func TestWebhookFaults(t *testing.T) {
+	pulse := standstill.Feel(t, 8)
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the other host was called") }))
 	defer other.Close()
 	gone := httptest.NewServer(http.NotFoundHandler())
@@ -80,24 +84,26 @@ func TestWebhookFaults(t *testing.T) {
 		"no URL":      {url: "s3cret", want: "url must be a URL such as"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			calls := 0
-			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				calls++
-				c.answer(w, r)
-			}))
-			defer s.Close()
-			url := s.URL + "/s3cret"
-			if c.url != "" {
-				url = c.url
-			}
-			errs := Send(t.Context(), hook(url, map[string]core.Secret{"X-Key": core.NewSecret("s3cret")}), failedRun(), Options{Resolver: env{}})
-			text := fmt.Sprintf("%+v", errs)
-			if c.want == "" && errs != nil || c.want != "" && (len(errs) != 1 || !strings.Contains(text, "notify[0].webhook: nobody was told: "+c.want)) {
-				t.Errorf("got %s, want %s", text, c.want)
-			}
-			if calls != c.calls || strings.Contains(text, "s3cret") {
-				t.Errorf("%d calls; %s", calls, text)
-			}
+			pulse.TryFixed(t, attemptTimeout, func(t testing.TB) {
+				calls := 0
+				s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					calls++
+					c.answer(w, r)
+				}))
+				defer s.Close()
+				url := s.URL + "/s3cret"
+				if c.url != "" {
+					url = c.url
+				}
+				errs := Send(t.Context(), hook(url, map[string]core.Secret{"X-Key": core.NewSecret("s3cret")}), failedRun(), Options{Resolver: env{}})
+				text := fmt.Sprintf("%+v", errs)
+				if c.want == "" && errs != nil || c.want != "" && (len(errs) != 1 || !strings.Contains(text, "notify[0].webhook: nobody was told: "+c.want)) {
+					t.Errorf("got %s, want %s", text, c.want)
+				}
+				if calls != c.calls || strings.Contains(text, "s3cret") {
+					t.Errorf("%d calls; %s", calls, text)
+				}
+			})
 		})
 	}
 }
@@ -122,17 +128,19 @@ func moved(w http.ResponseWriter, r *http.Request) {
 
 // A webhook that never answers holds a run up for no longer than Timeout.
 func TestWebhookHangs(t *testing.T) {
-	release := make(chan struct{})
-	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
-	defer s.Close()
-	defer close(release)
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	began := time.Now()
-	errs := Send(ctx, hook(s.URL, nil), failedRun(), Options{})
-	if took := time.Since(began); took > 2*time.Second || len(errs) != 1 || !strings.Contains(errs[0].Error(), "does not answer in time") {
-		t.Errorf("%v after %s", errs, took)
-	}
+	standstill.Feel(t, 8).TryFixed(t, 2*time.Second, func(t testing.TB) {
+		release := make(chan struct{})
+		s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+		defer s.Close()
+		defer close(release)
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		began := time.Now()
+		errs := Send(ctx, hook(s.URL, nil), failedRun(), Options{})
+		if took := time.Since(began); took > 2*time.Second || len(errs) != 1 || !strings.Contains(errs[0].Error(), "does not answer in time") {
+			t.Errorf("%v after %s", errs, took)
+		}
+	})
 }
 
 // A client that panics costs nobody the result of a run.

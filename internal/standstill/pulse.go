@@ -1,10 +1,12 @@
-// Package standstill is for tests whose expectations rest on a lease: it measures for how
-// long the machine, or a server on it, stood still, and tries a test again that failed
-// for no other reason.
+// Package standstill is for tests whose expectations rest on real time, such as a lease:
+// it measures for how long the machine, or a server on it, stood still, and tries a test
+// again that failed for no other reason.
 package standstill
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -19,8 +21,9 @@ type Pulse struct {
 	mu sync.Mutex
 	// waits are those worth remembering, in their order.
 	waits []wait
-	// under are the requests that have had no answer yet, by what is asked.
-	under map[string]time.Time
+	// under are the requests that have had no answer yet, by what is asked; answered is
+	// when a request was sent to each whose answer came last.
+	under, answered map[string]time.Time
 }
 
 type wait struct {
@@ -32,7 +35,7 @@ const (
 	// beat is how often each server is asked; remembered is what a request may take
 	// without being a wait.
 	beat       = 250 * time.Millisecond
-	remembered = 100 * time.Millisecond
+	remembered = 50 * time.Millisecond
 	// tooLong is no machine that stands still, but a server that is gone.
 	tooLong = time.Minute
 )
@@ -49,10 +52,11 @@ func (p *Pulse) feel(ctx context.Context, on string, ask func(ctx context.Contex
 		case <-beats.C:
 		}
 		p.begin(on, due)
+		asked := time.Now()
 		if err := ask(ctx); err != nil {
 			continue // no answer yet
 		}
-		p.end(on)
+		p.end(on, asked)
 		if now := time.Now(); now.After(due.Add(beat)) {
 			due = now // beats that were left out are not late
 		}
@@ -67,7 +71,7 @@ func (p *Pulse) begin(on string, due time.Time) {
 	}
 }
 
-func (p *Pulse) end(on string) {
+func (p *Pulse) end(on string, asked time.Time) {
 	now := time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -75,6 +79,27 @@ func (p *Pulse) end(on string) {
 		p.waits = append(p.waits, wait{on, from, now})
 	}
 	delete(p.under, on)
+	p.answered[on] = asked
+}
+
+// settle waits until each that is asked has answered a request of later than now: only
+// then is it known for how long it stood still, and that it goes on. One that is gone, or
+// that nobody asks any more, is not waited for.
+func (p *Pulse) settle() {
+	began := time.Now()
+	unsettled := func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for _, asked := range p.answered {
+			if asked.Before(began) {
+				return true
+			}
+		}
+		return false
+	}
+	for unsettled() && time.Since(began) < tooLong {
+		<-time.After(beat / 10)
+	}
 }
 
 // longest returns the longest wait that was not over at a time, and on what it was.
@@ -95,10 +120,22 @@ func (p *Pulse) longest(since time.Time) (longest time.Duration, on string) {
 	return longest, on
 }
 
+// Stood says whether this process, or a server, has stood still for that long since a
+// time. It returns when they go on.
+func (p *Pulse) Stood(since time.Time, long time.Duration) bool {
+	p.settle()
+	stood, _ := p.longest(since)
+	return stood >= long
+}
+
+func newPulse(share int) *Pulse {
+	return &Pulse{share: time.Duration(share), under: map[string]time.Time{}, answered: map[string]time.Time{}}
+}
+
 // Feel feels the pulse of this process until the test ends. What stands still for less
 // than the given share of a lease (8: an eighth of it) is no excuse.
 func Feel(t testing.TB, share int) *Pulse {
-	p := &Pulse{share: time.Duration(share), under: map[string]time.Time{}}
+	p := newPulse(share)
 	p.Ask(t, "this process", func(context.Context) error { return nil })
 	return p
 }
@@ -108,16 +145,43 @@ func Feel(t testing.TB, share int) *Pulse {
 func (p *Pulse) Ask(t testing.TB, on string, ask func(ctx context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var feeling sync.WaitGroup
+	p.mu.Lock()
+	p.answered[on] = time.Now()
+	p.mu.Unlock()
 	feeling.Go(func() { p.feel(ctx, on, ask) })
 	t.Cleanup(func() {
 		cancel()
 		feeling.Wait()
 		p.mu.Lock()
 		defer p.mu.Unlock()
+		delete(p.answered, on)
 		if since, waits := p.under[on]; waits {
+			p.waits = append(p.waits, wait{on, since, time.Now()})
+			delete(p.under, on)
 			if silent := time.Since(since); silent > tooLong {
 				t.Errorf("%s has not answered for %s", on, silent)
 			}
 		}
+	})
+}
+
+// AskDisk feels the pulse of the disk that temporary directories are on, too: of writes
+// that have to be durable, as those of an embedded database.
+func (p *Pulse) AskDisk(t testing.TB) {
+	t.Helper()
+	f, err := os.Create(filepath.Join(t.TempDir(), "pulse"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	p.Ask(t, "the disk", func(context.Context) error {
+		if _, err := f.WriteAt([]byte("pulse"), 0); err != nil {
+			return err
+		}
+		return f.Sync()
 	})
 }

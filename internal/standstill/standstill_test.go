@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 )
@@ -25,12 +26,12 @@ func TestTry(t *testing.T) {
 		"stood still, but not for so long":  {stood: lease / 9, fails: 1, leases: []time.Duration{lease}, failed: true},
 		"did not stand still":               {fails: 1, leases: []time.Duration{lease}, failed: true},
 		"stood still, and broke a promise":  {stood: lease, fails: 1, violate: true, leases: []time.Duration{lease}, failed: true},
-		"stands still again and again":      {stood: time.Minute, fails: 9, leases: []time.Duration{lease, 2 * lease, 4 * lease, 8 * lease}, failed: true},
+		"stands still again and again":      {stood: time.Minute, fails: 9, leases: []time.Duration{lease, 2 * lease, 4 * lease, 8 * lease, 8 * lease, 8 * lease}, failed: true},
 		"too short a wait for longer lease": {stood: lease / 8, fails: 9, leases: []time.Duration{lease, 2 * lease}, failed: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := &Pulse{share: 8, under: map[string]time.Time{}}
+			p := newPulse(8)
 			var leases []time.Duration
 			outer := &trial{TB: t}
 			outer.run(func() {
@@ -52,10 +53,71 @@ func TestTry(t *testing.T) {
 	}
 }
 
+// TestTryFixed: a case whose times are fixed is tried again as it was, and finds nothing of
+// the tries before.
+func TestTryFixed(t *testing.T) {
+	t.Parallel()
+	p, tries, left := newPulse(8), 0, []string{}
+	again := p.TryFixed(t, time.Second, func(t testing.TB) {
+		if len(left) > 0 {
+			Violated(t, "the try before left %q", left)
+		}
+		tries++
+		left = append(left, "outer", "inner")
+		ended := func(what string) func() {
+			return func() {
+				if t.Context().Err() == nil {
+					Violated(t, "its context has not ended")
+				}
+				if last := len(left) - 1; left[last] == what {
+					left = left[:last]
+				}
+			}
+		}
+		t.Cleanup(ended("outer"))
+		t.Cleanup(ended("inner"))
+		p.waits = append(p.waits, wait{"a server", time.Now(), time.Now().Add(time.Second / 8)})
+		if tries < trials {
+			t.Fatal("too late")
+		}
+	})
+	if again != trials-1 || len(left) > 0 {
+		t.Errorf("%d tries were in vain, and the last left %q", again, left)
+	}
+}
+
+// TestSettle: what stood still is judged by when it goes on.
+func TestSettle(t *testing.T) {
+	t.Parallel()
+	p, stands, goes := Feel(t, 1), make(chan struct{}), make(chan struct{})
+	p.AskDisk(t)
+	var once sync.Once
+	p.Ask(t, "a server", func(context.Context) error {
+		once.Do(func() { close(stands); <-goes })
+		return nil
+	})
+	began := time.Now()
+	again := p.TryFixed(t, beat, func(t testing.TB) {
+		select {
+		case <-goes:
+		default:
+			<-stands // and nobody has waited for long
+			time.AfterFunc(2*beat, func() { close(goes) })
+			t.Error("no answer")
+		}
+	})
+	if again != 1 {
+		t.Errorf("tried again %d times, want once", again)
+	}
+	if !p.Stood(began, 2*beat) || p.Stood(time.Now(), time.Minute) {
+		t.Error("it is not known for how long it stood still")
+	}
+}
+
 // TestPulse: an answer that is late is a wait, also as long as there is none.
 func TestPulse(t *testing.T) {
 	t.Parallel()
-	p := &Pulse{under: map[string]time.Time{}}
+	p := newPulse(8)
 	ctx, cancel := context.WithCancel(t.Context())
 	began := time.Now()
 	asked, answer, ended := make(chan struct{}), make(chan error), make(chan struct{})

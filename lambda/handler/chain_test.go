@@ -12,10 +12,11 @@ import (
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/core/config"
 	"github.com/flamingock/flamingock-go/internal/app/operation"
+	"github.com/flamingock/flamingock-go/internal/standstill"
 )
 
 // job is a CodePipeline job with a continuation token.
-func job(t *testing.T, id, token string) string {
+func job(t testing.TB, id, token string) string {
 	t.Helper()
 	var e map[string]map[string]any
 	if err := json.Unmarshal([]byte(sample(t, "codepipeline")), &e); err != nil {
@@ -33,7 +34,7 @@ func job(t *testing.T, id, token string) string {
 }
 
 // hook is an ECS deployment's event with the details of the answer before.
-func hook(t *testing.T, name, details string) string {
+func hook(t testing.TB, name, details string) string {
 	t.Helper()
 	var e map[string]any
 	if err := json.Unmarshal([]byte(sample(t, name)), &e); err != nil {
@@ -53,10 +54,10 @@ func hook(t *testing.T, name, details string) string {
 // by as many invocations as it takes.
 func TestFortyChanges(t *testing.T) {
 	t.Parallel()
-	slow := func(context.Context, string) error { time.Sleep(120 * time.Millisecond); return nil }
-	const limit, most = 2 * time.Second, 20
-	for name, step := range map[string]func(t *testing.T, w *world, state *string) (more bool){
-		"codepipeline": func(t *testing.T, w *world, token *string) bool {
+	const most = 20
+	pulse := feel(t)
+	for name, step := range map[string]func(t testing.TB, w *world, limit time.Duration, state *string) (more bool){
+		"codepipeline": func(t testing.TB, w *world, limit time.Duration, token *string) bool {
 			if _, errType, text := w.invoke(job(t, "job-"+fmt.Sprint(time.Now().UnixNano()), *token), limit); errType != "" {
 				t.Fatal(text)
 			}
@@ -71,7 +72,7 @@ func TestFortyChanges(t *testing.T) {
 			*token = next
 			return more
 		},
-		"ecs": func(t *testing.T, w *world, details *string) bool {
+		"ecs": func(t testing.TB, w *world, limit time.Duration, details *string) bool {
 			answer, _, text := w.invoke(hook(t, "ecs-pre-scale-up", *details), limit)
 			var a hookAnswer
 			if err := json.Unmarshal([]byte(answer), &a); err != nil || a.Status == hookFailed {
@@ -80,11 +81,11 @@ func TestFortyChanges(t *testing.T) {
 			*details = string(a.Detail)
 			return a.Status == hookInProgress
 		},
-		"sqs": func(t *testing.T, w *world, _ *string) bool {
+		"sqs": func(t testing.TB, w *world, limit time.Duration, _ *string) bool {
 			answer, _, _ := w.invoke(sample(t, "sqs"), limit)
 			return answer != `{"batchItemFailures":[]}`
 		},
-		"direct": func(t *testing.T, w *world, _ *string) bool {
+		"direct": func(t testing.TB, w *world, limit time.Duration, _ *string) bool {
 			_, errType, text := w.invoke(sample(t, "direct"), limit)
 			if errType == "" {
 				return false
@@ -98,26 +99,31 @@ func TestFortyChanges(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, 40)
-			w.mem.set(nil, slow)
-			state, n := "", 1
-			for step(t, w, &state) {
-				if n++; n > most {
-					t.Fatal("it does not end")
+			pulse.Try(t, soon, func(t testing.TB, limit time.Duration) {
+				w := newWorld(t, 40)
+				w.mem.set(nil, func(context.Context, string) error { time.Sleep(limit * 6 / 100); return nil })
+				state, n := "", 1
+				for step(t, w, limit, &state) {
+					if n++; n > most {
+						t.Fatal("it does not end")
+					}
+					// The lock is free: the next one need not wait for a lease to end.
+					if answer, _, text := w.invoke(sample(t, "direct-status"), time.Minute); !strings.Contains(answer, `"held":false`) {
+						t.Errorf("between invocations: %s%s", answer, text)
+					}
 				}
-				// The lock is free: the next one need not wait for a lease to end.
-				if answer, _, text := w.invoke(sample(t, "direct-status"), time.Minute); !strings.Contains(answer, `"held":false`) {
-					t.Errorf("between invocations: %s%s", answer, text)
+				got := w.mem.all()
+				if slices.Sort(got); len(slices.Compact(slices.Clone(got))) != len(got) {
+					standstill.Violated(t, "applied %v", got)
 				}
-			}
-			got := w.mem.all()
-			if slices.Sort(got); len(got) != 40 || len(slices.Compact(got)) != 40 {
-				t.Errorf("applied %v", got)
-			}
-			if n < 3 {
-				t.Errorf("only %d invocations", n)
-			}
-			t.Logf("%d invocations", n)
+				if len(got) != 40 {
+					t.Errorf("applied %v", got)
+				}
+				if n < 3 {
+					t.Errorf("only %d invocations", n)
+				}
+				t.Logf("%d invocations", n)
+			})
 		})
 	}
 }
@@ -126,28 +132,30 @@ func TestFortyChanges(t *testing.T) {
 // lock.wait says.
 func TestLockHeldGoesOn(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, 2)
-	w.configure(strings.Replace(plainConfig, "wait: 0s", "wait: 3s, lease: 1m", 1))
-	hold(t, w)
-	token, n := "", 0
-	for began := time.Now(); ; n++ {
-		if _, errType, text := w.invoke(job(t, fmt.Sprint("job-", n), token), 2*time.Second); errType != "" {
-			t.Fatal(text)
+	feel(t).Try(t, soon, func(t testing.TB, limit time.Duration) {
+		w := newWorld(t, 2)
+		w.configure(strings.Replace(plainConfig, "wait: 0s", fmt.Sprintf("wait: %s, lease: 1m", limit*3/2), 1))
+		hold(t, w)
+		token, n := "", 0
+		for began := time.Now(); ; n++ {
+			if _, errType, text := w.invoke(job(t, fmt.Sprint("job-", n), token), limit); errType != "" {
+				t.Fatal(text)
+			}
+			body := w.cloud.drain()[0].body
+			next, more := body["continuationToken"].(string)
+			if token = next; more {
+				continue
+			}
+			details, _ := body["failureDetails"].(map[string]any)
+			if waited := time.Since(began); waited < limit || !strings.HasPrefix(fmt.Sprint(details["message"]), "LockHeld: ") {
+				t.Errorf("after %s: %v", waited, details)
+			}
+			break
 		}
-		body := w.cloud.drain()[0].body
-		next, more := body["continuationToken"].(string)
-		if token = next; more {
-			continue
+		if n == 0 {
+			t.Error("it did not go on")
 		}
-		details, _ := body["failureDetails"].(map[string]any)
-		if waited := time.Since(began); waited < 2*time.Second || !strings.HasPrefix(fmt.Sprint(details["message"]), "LockHeld: ") {
-			t.Errorf("after %s: %v", waited, details)
-		}
-		break
-	}
-	if n == 0 {
-		t.Error("it did not go on")
-	}
+	})
 }
 
 func TestForeignContinuations(t *testing.T) {
@@ -218,12 +226,14 @@ func TestChainEnds(t *testing.T) {
 // after it is left to the next invocation.
 func TestOvertakenByTheDeadline(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, 2)
-	w.mem.set(nil, func(context.Context, string) error { time.Sleep(3200 * time.Millisecond); return nil })
-	if _, errType, text := w.invoke(sample(t, "direct"), 4*time.Second); errType != "DeadlineNear" {
-		t.Errorf("%s %s", errType, text)
-	}
-	if got, _, text := w.invoke(sample(t, "direct-status"), time.Minute); !strings.Contains(got, `"pending":["change-02"]`) {
-		t.Errorf("%s%s", got, text)
-	}
+	feel(t).Try(t, 2*soon, func(t testing.TB, limit time.Duration) {
+		w := newWorld(t, 2)
+		w.mem.set(nil, func(context.Context, string) error { time.Sleep(limit * 8 / 10); return nil })
+		if _, errType, text := w.invoke(sample(t, "direct"), limit); errType != "DeadlineNear" {
+			t.Errorf("%s %s", errType, text)
+		}
+		if got, _, text := w.invoke(sample(t, "direct-status"), time.Minute); !strings.Contains(got, `"pending":["change-02"]`) {
+			t.Errorf("%s%s", got, text)
+		}
+	})
 }

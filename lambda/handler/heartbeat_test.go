@@ -10,7 +10,7 @@ import (
 )
 
 // beats counts the signs of life, all of which must come before the answer.
-func beats(t *testing.T, calls []call) int {
+func beats(t testing.TB, calls []call) int {
 	t.Helper()
 	if len(calls) == 0 || calls[len(calls)-1].op != "SendTaskSuccess" {
 		t.Fatalf("the last call is no answer: %v", calls)

@@ -22,7 +22,25 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/standstill"
 )
+
+// soon is as little time as an invocation is given, and what a case is tried with first
+// whose times are those of an invocation. Lambda would end it a twentieth after it ends
+// by itself, so a machine that stands still for half of that is an excuse.
+const soon = 2 * time.Second
+
+// feel feels the pulse of this process, and of what an invocation needs besides: one that
+// applies nothing is done within milliseconds, unless the machine is slow.
+func feel(t testing.TB) *standstill.Pulse {
+	t.Helper()
+	p, w, event := standstill.Feel(t, 40), newWorld(t, 1), []byte(sample(t, "direct-status"))
+	p.Ask(t, "an invocation", func(ctx context.Context) error {
+		_, err := w.h.Invoke(ctx, event)
+		return err
+	})
+	return p
+}
 
 // call is an answer that was given to a fake of AWS.
 type call struct {
@@ -46,7 +64,7 @@ type cloud struct {
 	faults []fault
 }
 
-func newCloud(t *testing.T) *cloud {
+func newCloud(t testing.TB) *cloud {
 	t.Helper()
 	c := &cloud{}
 	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -152,7 +170,7 @@ func (m *memory) all() []string {
 
 // world is a function with n changes, and everything around it.
 type world struct {
-	t     *testing.T
+	t     testing.TB
 	dir   string
 	env   map[string]string
 	mem   *memory
@@ -186,7 +204,7 @@ events: { allow: [ { source: aws.codepipeline, detailType: CodePipeline Stage Ex
 targetSystems: { memory: { type: custom } }
 `
 
-func newWorld(t *testing.T, n int) *world {
+func newWorld(t testing.TB, n int) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), mem: newMemory(), cloud: newCloud(t), out: &lines{}}
 	w.env = map[string]string{"LAMBDA_TASK_ROOT": w.dir}

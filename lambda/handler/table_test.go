@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/standstill"
 )
 
 // trigger is a kind of event and how its answer is read, in a word.
@@ -103,6 +104,7 @@ func wanted() map[string]map[string]string {
 
 func TestEveryTriggerAndOutcome(t *testing.T) {
 	t.Parallel()
+	pulse := feel(t)
 	for _, tr := range triggers() {
 		for outcome, want := range wanted()[tr.name] {
 			t.Run(tr.name+"/"+outcome, func(t *testing.T) {
@@ -110,32 +112,35 @@ func TestEveryTriggerAndOutcome(t *testing.T) {
 				if tr.name == "direct" && (outcome == "nothing to do" || outcome == "duplicate delivery") {
 					want = "NO_CHANGES"
 				}
-				w := newWorld(t, 2)
-				within := prepare(t, w, tr, outcome)
-				w.cloud.drain()
-				answer, errType, _ := w.invoke(sample(t, tr.sample), within)
-				calls := answersOf(w.cloud.drain())
-				got := "!" + errType
-				if errType == "" {
-					if n := len(calls); tr.code == "" && n != 0 || tr.code != "" && n != 1 {
-						t.Fatalf("%d call backs: %v", n, calls)
+				pulse.Try(t, soon, func(t testing.TB, limit time.Duration) {
+					w := newWorld(t, 2)
+					within := prepare(t, w, tr, outcome, limit)
+					w.cloud.drain()
+					answer, errType, _ := w.invoke(sample(t, tr.sample), within)
+					calls := answersOf(w.cloud.drain())
+					got := "!" + errType
+					if errType == "" {
+						if n := len(calls); tr.code == "" && n != 0 || tr.code != "" && n != 1 {
+							t.Fatalf("%d call backs: %v", n, calls)
+						}
+						got = tr.read(answer, calls)
 					}
-					got = tr.read(answer, calls)
-				}
-				if got != want {
-					t.Errorf("got %q, want %q\n%s", got, want, w.out)
-				}
-				if n := len(w.mem.all()); outcome == "duplicate delivery" && n != 2 {
-					t.Errorf("%d changes applied", n)
-				}
-				t.Logf("%-15s %-20s %s", tr.name, outcome, got)
+					if got != want {
+						t.Errorf("got %q, want %q\n%s", got, want, w.out)
+					}
+					if n := len(w.mem.all()); outcome == "duplicate delivery" && n != 2 {
+						standstill.Violated(t, "%d changes applied", n)
+					}
+					t.Logf("%-15s %-20s %s", tr.name, outcome, got)
+				})
 			})
 		}
 	}
 }
 
-// prepare brings the world into the state in which a trigger has an outcome.
-func prepare(t *testing.T, w *world, tr trigger, outcome string) (within time.Duration) {
+// prepare brings the world into the state in which a trigger has an outcome. The limit
+// is how long an invocation has that comes to its deadline.
+func prepare(t testing.TB, w *world, tr trigger, outcome string, limit time.Duration) (within time.Duration) {
 	t.Helper()
 	refuse := func(context.Context, string) error { return errDefinite }
 	switch outcome {
@@ -164,14 +169,14 @@ func prepare(t *testing.T, w *world, tr trigger, outcome string) (within time.Du
 	case "panic":
 		w.mem.set(func() error { panic("hunter2 is in here") }, nil)
 	case "deadline":
-		w.mem.set(nil, func(context.Context, string) error { time.Sleep(1300 * time.Millisecond); return nil })
-		return 2 * time.Second
+		w.mem.set(nil, func(context.Context, string) error { time.Sleep(limit * 65 / 100); return nil })
+		return limit
 	}
 	return time.Minute
 }
 
 // hold lets another invocation of the same process hold the lock until the test ends.
-func hold(t *testing.T, w *world) {
+func hold(t testing.TB, w *world) {
 	t.Helper()
 	begun, end, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	w.mem.set(nil, func(_ context.Context, id string) error {
@@ -196,49 +201,52 @@ func hold(t *testing.T, w *world) {
 // What a call back meets, and what comes of it.
 func TestCallBacks(t *testing.T) {
 	t.Parallel()
+	pulse := feel(t)
 	for _, tr := range triggers() {
 		if tr.code == "" {
 			continue
 		}
 		t.Run(tr.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, 2)
-			event := sample(t, tr.sample)
-			// A service that stumbles is asked again, in the same invocation.
-			w.cloud.failNext(fault{500, "InternalFailure"}, fault{503, "ServiceUnavailable"})
-			if _, errType, text := w.invoke(event, time.Minute); errType != "" {
-				t.Fatal(text)
-			}
-			if calls := w.cloud.drain(); taken(calls) != 1 || len(calls) != 3 {
-				t.Errorf("%v", calls)
-			}
-			// A refusal fails the invocation, so that Lambda tries again; that one finds
-			// nothing to apply, and only answers.
-			w.cloud.failNext(fault{403, "AccessDeniedException"})
-			if _, errType, text := w.invoke(event, time.Minute); errType != "PermissionDenied" || !strings.Contains(text, "was not taken") {
-				t.Errorf("%s: %s", errType, text)
-			}
-			if _, errType, text := w.invoke(event, time.Minute); errType != "" {
-				t.Error(text)
-			}
-			if calls := w.cloud.drain(); taken(calls) != 1 || len(calls) != 2 {
-				t.Errorf("%v", calls)
-			}
-			// Nobody waits any more: good.
-			if tr.name != "cloudformation" {
-				w.cloud.failNext(fault{400, tr.code})
-				if _, errType, text := w.invoke(event, time.Minute); errType != "" || len(w.cloud.drain()) != 1 {
-					t.Errorf("%s %s", errType, text)
+			pulse.Try(t, soon, func(t testing.TB, limit time.Duration) {
+				w := newWorld(t, 2)
+				event := sample(t, tr.sample)
+				// A service that stumbles is asked again, in the same invocation.
+				w.cloud.failNext(fault{500, "InternalFailure"}, fault{503, "ServiceUnavailable"})
+				if _, errType, text := w.invoke(event, time.Minute); errType != "" {
+					t.Fatal(text)
 				}
-			}
-			// A service that is gone costs no more time than there is.
-			w.cloud.failNext(manyFaults()...)
-			if _, errType, text := w.invoke(event, 2*time.Second); errType != "Unavailable" {
-				t.Errorf("%s: %s", errType, text)
-			}
-			if got := w.mem.all(); len(got) != 2 {
-				t.Errorf("applied %v", got)
-			}
+				if calls := w.cloud.drain(); taken(calls) != 1 || len(calls) != 3 {
+					t.Errorf("%v", calls)
+				}
+				// A refusal fails the invocation, so that Lambda tries again; that one finds
+				// nothing to apply, and only answers.
+				w.cloud.failNext(fault{403, "AccessDeniedException"})
+				if _, errType, text := w.invoke(event, time.Minute); errType != "PermissionDenied" || !strings.Contains(text, "was not taken") {
+					t.Errorf("%s: %s", errType, text)
+				}
+				if _, errType, text := w.invoke(event, time.Minute); errType != "" {
+					t.Error(text)
+				}
+				if calls := w.cloud.drain(); taken(calls) != 1 || len(calls) != 2 {
+					t.Errorf("%v", calls)
+				}
+				// Nobody waits any more: good.
+				if tr.name != "cloudformation" {
+					w.cloud.failNext(fault{400, tr.code})
+					if _, errType, text := w.invoke(event, time.Minute); errType != "" || len(w.cloud.drain()) != 1 {
+						t.Errorf("%s %s", errType, text)
+					}
+				}
+				// A service that is gone costs no more time than there is.
+				w.cloud.failNext(manyFaults()...)
+				if _, errType, text := w.invoke(event, limit); errType != "Unavailable" {
+					t.Errorf("%s: %s", errType, text)
+				}
+				if got := w.mem.all(); len(got) != 2 {
+					standstill.Violated(t, "applied %v", got)
+				}
+			})
 		})
 	}
 }

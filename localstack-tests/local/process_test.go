@@ -88,7 +88,7 @@ func listen(t *testing.T) net.Listener {
 func gone(t *testing.T, all []net.Conn) {
 	t.Helper()
 	for _, c := range all {
-		if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		if err := c.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := c.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {

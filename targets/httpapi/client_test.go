@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/standstill"
 )
 
 // What is sent again, and what is known afterwards, by method, fault and whether the
@@ -139,15 +140,17 @@ func TestCancelled(t *testing.T) {
 }
 
 func TestTimeout(t *testing.T) {
-	a := newAPI(t)
-	c := clientFor(t, targetOf(t, entry{settings: settings{BaseURL: a.url(), Timeout: time.Minute}}))
-	hold := make(chan struct{})
-	defer close(hold)
-	a.failing(9, "POST", func(http.ResponseWriter, func()) { <-hold })
-	_, err := c.Send(t.Context(), Request{Method: "POST", Path: "/plans", Timeout: 50 * time.Millisecond})
-	if core.CodeOf(err) != core.CodeUnavailable || !core.IsUnknown(err) || !strings.Contains(err.Error(), "50ms") {
-		t.Errorf("got %v", err)
-	}
+	standstill.Feel(t, 5).TryFixed(t, 500*time.Millisecond, func(t testing.TB) {
+		a := newAPI(t)
+		c := clientFor(t, targetOf(t, entry{settings: settings{BaseURL: a.url(), Timeout: time.Minute}}))
+		hold := make(chan struct{})
+		defer close(hold)
+		a.failing(9, "POST", func(http.ResponseWriter, func()) { <-hold })
+		_, err := c.Send(t.Context(), Request{Method: "POST", Path: "/plans", Timeout: 500 * time.Millisecond})
+		if core.CodeOf(err) != core.CodeUnavailable || !core.IsUnknown(err) || !strings.Contains(err.Error(), "500ms") {
+			t.Errorf("got %v", err)
+		}
+	})
 }
 
 // An answer takes no more memory than the limit, also one that is small on the wire.

@@ -48,7 +48,7 @@ func TestEqual(t *testing.T) {
 		if got := equal(a, b); got != tt.want || equal(b, a) != got {
 			t.Errorf("%s and %s: got %t", tt.a, tt.b, got)
 		}
-		if took := time.Since(at); took > time.Second {
+		if took := time.Since(at); took > 30*time.Second { // a hang, on the slowest machine
 			t.Errorf("%s and %s took %s", tt.a, tt.b, took)
 		}
 	}

@@ -32,7 +32,7 @@ type proxy struct {
 
 // through returns a proxy in front of the server, and the DSN of the database through
 // it.
-func through(t *testing.T, dsn string) (*proxy, string) {
+func through(t testing.TB, dsn string) (*proxy, string) {
 	t.Helper()
 	c, err := driver.ParseDSN(dsn)
 	must(t, err)
@@ -176,18 +176,20 @@ func TestConnectionCut(t *testing.T) {
 // that the server gave up in time is not.
 func TestDirectConnectionCut(t *testing.T) {
 	everywhere(t, func(t *testing.T, server *mysqltest.Server) {
-		dsn := table(t, server)
-		p, via := through(t, dsn)
-		target := targetOf(t, via)
-		p.cut("ALTER TABLE", false)
-		if err := direct(t, t.Context(), target, compile(t, block("ALTER TABLE a ADD y int"))); !core.IsUnknown(err) {
-			t.Errorf("got %v, want an unknown outcome", err)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-		defer cancel()
-		if err := direct(t, ctx, target, compile(t, block(slow))); err == nil || core.IsUnknown(err) || !strings.Contains(err.Error(), "1317") {
-			t.Errorf("a timeout that the server answers: got %v, want a definite 1317", err)
-		}
+		patiently(t, server, 300*time.Millisecond, func(t testing.TB) {
+			dsn := table(t, server)
+			p, via := through(t, dsn)
+			target := targetOf(t, via)
+			p.cut("ALTER TABLE", false)
+			if err := direct(t, t.Context(), target, compile(t, block("ALTER TABLE a ADD y int"))); !core.IsUnknown(err) {
+				t.Errorf("got %v, want an unknown outcome", err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			defer cancel()
+			if err := direct(t, ctx, target, compile(t, block(slow))); err == nil || core.IsUnknown(err) || !strings.Contains(err.Error(), "1317") {
+				t.Errorf("a timeout that the server answers: got %v, want a definite 1317", err)
+			}
+		})
 	})
 }
 
@@ -195,26 +197,28 @@ func TestDirectConnectionCut(t *testing.T) {
 func TestNobodyAnswersTheKill(t *testing.T) {
 	everywhere(t, func(t *testing.T, server *mysqltest.Server) {
 		t.Parallel()
-		dsn := table(t, server)
-		p, via := through(t, dsn)
-		target := targetOf(t, via)
-		must(t, target.RaiseFence(t.Context(), fence(1, 1)))
-		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-		defer cancel()
-		start := time.Now()
-		err := target.Transact(ctx, core.Transaction{Fence: fence(1, 1), Marker: marker("a", 1), Work: func(ctx context.Context, h any) error {
-			p.refuse() // new connections only
-			return run("INSERT INTO a VALUES (1)", slow)(ctx, h)
-		}})
-		if took := time.Since(start); took < 4*time.Second || took > 9*time.Second {
-			t.Errorf("took %s, want about 5 s", took)
-		}
-		if !errors.Is(err, context.DeadlineExceeded) || core.IsUnknown(err) {
-			t.Errorf("got %v, want a definite context.DeadlineExceeded", err)
-		}
-		if got := rows(t, dsn, "a"); got != 0 {
-			t.Errorf("got %d rows, want none", got)
-		}
+		patiently(t, server, 300*time.Millisecond, func(t testing.TB) {
+			dsn := table(t, server)
+			p, via := through(t, dsn)
+			target := targetOf(t, via)
+			must(t, target.RaiseFence(t.Context(), fence(1, 1)))
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			defer cancel()
+			start := time.Now()
+			err := target.Transact(ctx, core.Transaction{Fence: fence(1, 1), Marker: marker("a", 1), Work: func(ctx context.Context, h any) error {
+				p.refuse() // new connections only
+				return run("INSERT INTO a VALUES (1)", slow)(ctx, h)
+			}})
+			if took := time.Since(start); took < 4*time.Second || took > 9*time.Second {
+				t.Errorf("took %s, want about 5 s", took)
+			}
+			if !errors.Is(err, context.DeadlineExceeded) || core.IsUnknown(err) {
+				t.Errorf("got %v, want a definite context.DeadlineExceeded", err)
+			}
+			if got := rows(t, dsn, "a"); got != 0 {
+				t.Errorf("got %d rows, want none", got)
+			}
+		})
 	})
 }
 

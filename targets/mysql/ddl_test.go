@@ -61,7 +61,7 @@ func TestProbes(t *testing.T) {
 	})
 }
 
-func probes(t *testing.T, target core.TxTarget, c core.Change, want core.ProbeResult) {
+func probes(t testing.TB, target core.TxTarget, c core.Change, want core.ProbeResult) {
 	t.Helper()
 	handle, release, err := target.Open(t.Context())
 	must(t, err)
@@ -89,40 +89,46 @@ func TestNoProbe(t *testing.T) {
 // While another session executes the statement, nobody knows what becomes of it.
 func TestStillAtWork(t *testing.T) {
 	everywhere(t, func(t *testing.T, server *mysqltest.Server) {
-		dsn := table(t, server)
-		other := look(t, dsn)
-		execute(t, other, "START TRANSACTION", "SELECT * FROM a") // which keeps DDL out
-		c := loaded(t, block("ALTER TABLE a ADD y int"))
-		target := targetOf(t, dsn)
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error)
-		go func() {
-			handle, release, err := target.Open(ctx)
-			if err == nil {
-				err = c.Apply.Do(ctx, sessionOf(handle))
-				_ = release()
+		patiently(t, server, 4*time.Second, func(t testing.TB) {
+			dsn := table(t, server)
+			other := look(t, dsn)
+			execute(t, other, "START TRANSACTION", "SELECT * FROM a") // which keeps DDL out
+			c := loaded(t, block("ALTER TABLE a ADD y int"))
+			target := targetOf(t, dsn)
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() {
+				handle, release, err := target.Open(ctx)
+				if err == nil {
+					err = c.Apply.Do(ctx, sessionOf(handle))
+					_ = release()
+				}
+				done <- err
+			}()
+			watch := targetOf(t, dsn)
+			handle, release, err := watch.Open(t.Context())
+			must(t, err)
+			defer func() {
+				if err := release(); err != nil {
+					t.Error(err)
+				}
+			}()
+			for deadline := time.Now().Add(4 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+				got, err := c.Probe(t.Context(), sessionOf(handle))
+				if is[*mysql.AtWorkError](err) && got == core.ProbeUnknown && core.HintOf(err) != "" {
+					break
+				}
+				if time.Now().After(deadline) {
+					t.Fatalf("got %s (%v), want that the statement is at work", got, err)
+				}
 			}
-			done <- err
-		}()
-		watch := targetOf(t, dsn)
-		handle, release, err := watch.Open(t.Context())
-		must(t, err)
-		for deadline := time.Now().Add(4 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-			got, err := c.Probe(t.Context(), sessionOf(handle))
-			if is[*mysql.AtWorkError](err) && got == core.ProbeUnknown && core.HintOf(err) != "" {
-				break
+			cancel()
+			if err := <-done; err == nil {
+				t.Error("the interrupted statement ended well")
 			}
-			if time.Now().After(deadline) {
-				t.Fatalf("got %s (%v), want that the statement is at work", got, err)
+			if got, err := c.Probe(t.Context(), sessionOf(handle)); got != no || err != nil {
+				t.Errorf("afterwards: got %s (%v), want %s", got, err, no)
 			}
-		}
-		cancel()
-		if err := <-done; err == nil {
-			t.Error("the interrupted statement ended well")
-		}
-		if got, err := c.Probe(t.Context(), sessionOf(handle)); got != no || err != nil {
-			t.Errorf("afterwards: got %s (%v), want %s", got, err, no)
-		}
-		must(t, release())
+		})
 	})
 }

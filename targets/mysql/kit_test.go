@@ -16,6 +16,7 @@ import (
 
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/internal/mysqltest"
+	"github.com/flamingock/flamingock-go/internal/standstill"
 	"github.com/flamingock/flamingock-go/targets/mysql"
 	"github.com/flamingock/flamingock-go/targets/sqltarget"
 )
@@ -39,6 +40,19 @@ func everywhere(t *testing.T, f func(t *testing.T, server *mysqltest.Server)) {
 			f(t, s)
 		})
 	}
+}
+
+// patiently plays a test again that failed while this process or the server stood still.
+// Bound is the shortest time that the test rests on.
+func patiently(t *testing.T, server *mysqltest.Server, bound time.Duration, f func(t testing.TB)) {
+	t.Helper()
+	pulse, db := standstill.Feel(t, 8), look(t, server.Database(t))
+	execute(t, db, "CREATE TABLE pulse (n int)")
+	pulse.Ask(t, server.Kind().String(), func(ctx context.Context) error {
+		_, err := db.ExecContext(ctx, "INSERT INTO pulse VALUES (1)")
+		return err
+	})
+	pulse.TryFixed(t, bound, f)
 }
 
 const lease = 3 * time.Second

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -190,27 +191,29 @@ func TestCancelMidStatement(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			everywhere(t, func(t *testing.T, server *mysqltest.Server) {
 				t.Parallel()
-				dsn := table(t, server)
-				target := targetOf(t, dsn)
-				must(t, target.RaiseFence(t.Context(), fence(1, 1)))
-				ctx, cancel := context.WithCancelCause(t.Context())
-				timer := time.AfterFunc(300*time.Millisecond, func() { cancel(cause) })
-				defer timer.Stop()
-				start := time.Now()
-				err := target.Transact(ctx, core.Transaction{Fence: fence(1, 1), Marker: marker("a", 1), Work: work})
-				if took := time.Since(start); took > 4*time.Second {
-					t.Errorf("took %s", took)
-				}
-				if err == nil || core.IsUnknown(err) {
-					t.Errorf("got %v, want a definite error", err)
-				}
-				if (name == "waiting" || name == "working") && !strings.Contains(err.Error(), "1317") {
-					t.Errorf("got %v, want the server's own answer to KILL QUERY", err)
-				}
-				must(t, transact(t, target, fence(1, 1), marker("b", 2), run("INSERT INTO a VALUES (2)")))
-				if got := rows(t, dsn, "a"); got != 1 {
-					t.Errorf("got %d rows, want 1", got)
-				}
+				patiently(t, server, 300*time.Millisecond, func(t testing.TB) {
+					dsn := table(t, server)
+					target := targetOf(t, dsn)
+					must(t, target.RaiseFence(t.Context(), fence(1, 1)))
+					ctx, cancel := context.WithCancelCause(t.Context())
+					timer := time.AfterFunc(300*time.Millisecond, func() { cancel(cause) })
+					defer timer.Stop()
+					start := time.Now()
+					err := target.Transact(ctx, core.Transaction{Fence: fence(1, 1), Marker: marker("a", 1), Work: work})
+					if took := time.Since(start); took > 4*time.Second {
+						t.Errorf("took %s", took)
+					}
+					if err == nil || core.IsUnknown(err) {
+						t.Errorf("got %v, want a definite error", err)
+					}
+					if (name == "waiting" || name == "working") && !strings.Contains(err.Error(), "1317") {
+						t.Errorf("got %v, want the server's own answer to KILL QUERY", err)
+					}
+					must(t, transact(t, target, fence(1, 1), marker("b", 2), run("INSERT INTO a VALUES (2)")))
+					if got := rows(t, dsn, "a"); got != 1 {
+						t.Errorf("got %d rows, want 1", got)
+					}
+				})
 			})
 		})
 	}
@@ -220,63 +223,68 @@ func TestCancelMidStatement(t *testing.T) {
 // must agree with what is in the database.
 func TestCancelAroundCommit(t *testing.T) {
 	everywhere(t, func(t *testing.T, server *mysqltest.Server) {
-		dsn := table(t, server)
-		target := targetOf(t, dsn)
-		must(t, target.RaiseFence(t.Context(), fence(1, 1)))
-		committed := 0
-		const rounds = 60
-		for i := range rounds {
-			ctx, cancel := context.WithCancel(t.Context())
-			m := marker("a", uint64(i))
-			err := target.Transact(ctx, core.Transaction{Fence: fence(1, 1), Marker: m, Work: func(_ context.Context, h any) error {
-				if err := run("INSERT INTO a VALUES (1)")(t.Context(), h); err != nil {
-					return err
+		patiently(t, server, 5*time.Second, func(t testing.TB) { // for which the server may take to answer
+			dsn := table(t, server)
+			target := targetOf(t, dsn)
+			must(t, target.RaiseFence(t.Context(), fence(1, 1)))
+			committed := 0
+			const rounds = 60 // a slow machine needs more
+			i := 0
+			for until := time.Now().Add(time.Minute); i < rounds || (committed == 0 || committed == i) && time.Now().Before(until); i++ {
+				ctx, cancel := context.WithCancel(t.Context())
+				m := marker("a", uint64(i))
+				err := target.Transact(ctx, core.Transaction{Fence: fence(1, 1), Marker: m, Work: func(_ context.Context, h any) error {
+					if err := run("INSERT INTO a VALUES (1)")(t.Context(), h); err != nil {
+						return err
+					}
+					time.AfterFunc(time.Duration(i)*20*time.Microsecond, cancel)
+					time.Sleep(200 * time.Microsecond)
+					return nil
+				}})
+				cancel()
+				if err == nil {
+					committed++
+				} else if core.IsUnknown(err) {
+					t.Fatalf("got %v, want nil or a definite error", err)
 				}
-				time.AfterFunc(time.Duration(i)*20*time.Microsecond, cancel)
-				time.Sleep(200 * time.Microsecond)
-				return nil
-			}})
-			cancel()
-			if err == nil {
-				committed++
-			} else if core.IsUnknown(err) {
-				t.Fatalf("got %v, want nil or a definite error", err)
+				if got := marked(t, target, m); got != (err == nil) {
+					t.Fatalf("marker %t after error %v", got, err)
+				}
 			}
-			if got := marked(t, target, m); got != (err == nil) {
-				t.Fatalf("marker %t after error %v", got, err)
+			if got := rows(t, dsn, "a"); got != committed {
+				t.Errorf("got %d rows, want %d", got, committed)
 			}
-		}
-		if got := rows(t, dsn, "a"); got != committed {
-			t.Errorf("got %d rows, want %d", got, committed)
-		}
-		t.Logf("%d of %d committed", committed, rounds)
-		if committed == 0 || committed == rounds {
-			t.Error("the context never ended around COMMIT: the test proves nothing")
-		}
+			t.Logf("%d of %d committed", committed, i)
+			if committed == 0 || committed == i {
+				t.Error("the context never ended around COMMIT: the test proves nothing")
+			}
+		})
 	})
 }
 
 func TestLockedBySomebodyElse(t *testing.T) {
 	everywhere(t, func(t *testing.T, server *mysqltest.Server) {
 		t.Parallel()
-		dsn := table(t, server)
-		target := targetOf(t, dsn)
-		must(t, target.RaiseFence(t.Context(), fence(1, 1)))
-		db := look(t, dsn)
-		execute(t, db, "START TRANSACTION", "SELECT * FROM flamingock_fence FOR UPDATE")
-		start := time.Now()
-		err := target.RaiseFence(t.Context(), fence(2, 1))
-		if !is[*core.BusyError](err) || time.Since(start) > lease+time.Second {
-			t.Errorf("RaiseFence: got %v after %s, want *core.BusyError", err, time.Since(start))
-		}
-		if err := transact(t, target, fence(1, 1), marker("b", 2), run("INSERT INTO a VALUES (1)")); !is[*core.BusyError](err) || core.IsUnknown(err) {
-			t.Errorf("Transact: got %v, want a definite *core.BusyError", err)
-		}
-		execute(t, db, "ROLLBACK", "START TRANSACTION", "SELECT * FROM a") // which keeps DDL out
-		err = direct(t, t.Context(), target, compile(t, "apply: ALTER TABLE a ADD y int\n"))
-		if err == nil || core.IsUnknown(err) || !strings.Contains(err.Error(), "1205") || !strings.Contains(core.HintOf(err), "SHOW PROCESSLIST") {
-			t.Errorf("DDL: got %v (%s), want a definite failure with advice", err, core.HintOf(err))
-		}
+		patiently(t, server, lease/3, func(t testing.TB) {
+			dsn := table(t, server)
+			target := targetOf(t, dsn)
+			must(t, target.RaiseFence(t.Context(), fence(1, 1)))
+			db := look(t, dsn)
+			execute(t, db, "START TRANSACTION", "SELECT * FROM flamingock_fence FOR UPDATE")
+			start := time.Now()
+			err := target.RaiseFence(t.Context(), fence(2, 1))
+			if !is[*core.BusyError](err) || time.Since(start) > lease+time.Second {
+				t.Errorf("RaiseFence: got %v after %s, want *core.BusyError", err, time.Since(start))
+			}
+			if err := transact(t, target, fence(1, 1), marker("b", 2), run("INSERT INTO a VALUES (1)")); !is[*core.BusyError](err) || core.IsUnknown(err) {
+				t.Errorf("Transact: got %v, want a definite *core.BusyError", err)
+			}
+			execute(t, db, "ROLLBACK", "START TRANSACTION", "SELECT * FROM a") // which keeps DDL out
+			err = direct(t, t.Context(), target, compile(t, "apply: ALTER TABLE a ADD y int\n"))
+			if err == nil || core.IsUnknown(err) || !strings.Contains(err.Error(), "1205") || !strings.Contains(core.HintOf(err), "SHOW PROCESSLIST") {
+				t.Errorf("DDL: got %v (%s), want a definite failure with advice", err, core.HintOf(err))
+			}
+		})
 	})
 }
 
@@ -284,34 +292,43 @@ func TestLockedBySomebodyElse(t *testing.T) {
 func TestIdleInTransaction(t *testing.T) {
 	everywhere(t, func(t *testing.T, server *mysqltest.Server) {
 		t.Parallel()
-		dsn := table(t, server)
-		holder, successor := targetOf(t, dsn), targetOf(t, dsn)
-		short := core.Fence{LedgerID: "ledger", Token: 1, N: 1, Lease: time.Second}
-		must(t, holder.RaiseFence(t.Context(), short))
-		working, resume, done := make(chan struct{}), make(chan struct{}), make(chan error)
-		go func() {
-			done <- holder.Transact(context.Background(), core.Transaction{Fence: short, Marker: marker("a", 1), Work: func(ctx context.Context, h any) error {
-				if err := run("INSERT INTO a VALUES (1)")(ctx, h); err != nil {
-					return err
-				}
-				close(working)
-				<-resume
-				return run("INSERT INTO a VALUES (2)")(ctx, h)
-			}})
-		}()
-		<-working
-		start := time.Now()
-		must(t, successor.RaiseFence(t.Context(), core.Fence{LedgerID: "ledger", Token: 2, N: 1, Lease: 9 * time.Second}))
-		t.Logf("the successor waited %s", time.Since(start).Round(time.Millisecond))
-		if marked(t, successor, marker("a", 1)) {
-			t.Error("the marker of the paused change is there")
-		}
-		close(resume)
-		if err := <-done; err == nil || core.IsUnknown(err) {
-			t.Errorf("the paused holder: got %v, want a definite error", err)
-		}
-		if got := rows(t, dsn, "a"); got != 0 {
-			t.Errorf("got %d rows, want none", got)
-		}
+		patiently(t, server, time.Second, func(t testing.TB) {
+			dsn := table(t, server)
+			holder, successor := targetOf(t, dsn), targetOf(t, dsn)
+			short := core.Fence{LedgerID: "ledger", Token: 1, N: 1, Lease: time.Second}
+			must(t, holder.RaiseFence(t.Context(), short))
+			working, resume, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+			goOn, ended := sync.OnceFunc(func() { close(resume) }), make(chan struct{})
+			defer func() { goOn(); <-ended }()
+			go func() {
+				defer close(ended)
+				done <- holder.Transact(context.Background(), core.Transaction{Fence: short, Marker: marker("a", 1), Work: func(ctx context.Context, h any) error {
+					if err := run("INSERT INTO a VALUES (1)")(ctx, h); err != nil {
+						return err
+					}
+					close(working)
+					<-resume
+					return run("INSERT INTO a VALUES (2)")(ctx, h)
+				}})
+			}()
+			select {
+			case <-working:
+			case err := <-done:
+				t.Fatalf("the holder: %v", err)
+			}
+			start := time.Now()
+			must(t, successor.RaiseFence(t.Context(), core.Fence{LedgerID: "ledger", Token: 2, N: 1, Lease: 9 * time.Second}))
+			t.Logf("the successor waited %s", time.Since(start).Round(time.Millisecond))
+			if marked(t, successor, marker("a", 1)) {
+				t.Error("the marker of the paused change is there")
+			}
+			goOn()
+			if err := <-done; err == nil || core.IsUnknown(err) {
+				t.Errorf("the paused holder: got %v, want a definite error", err)
+			}
+			if got := rows(t, dsn, "a"); got != 0 {
+				t.Errorf("got %d rows, want none", got)
+			}
+		})
 	})
 }

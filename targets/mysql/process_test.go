@@ -22,7 +22,7 @@ const (
 	uriVariable  = "FLAMINGOCK_MYSQL_TEST_URI"
 )
 
-func child(t *testing.T, role, uri string) (cmd *exec.Cmd, out *bufio.Reader, in io.WriteCloser) {
+func child(t testing.TB, role, uri string) (cmd *exec.Cmd, out *bufio.Reader, in io.WriteCloser) {
 	t.Helper()
 	cmd = exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), roleVariable+"="+role, uriVariable+"="+uri)
@@ -36,7 +36,7 @@ func child(t *testing.T, role, uri string) (cmd *exec.Cmd, out *bufio.Reader, in
 	return cmd, bufio.NewReader(stdout), in
 }
 
-func expect(t *testing.T, out *bufio.Reader, want string) {
+func expect(t testing.TB, out *bufio.Reader, want string) {
 	t.Helper()
 	got, err := out.ReadString('\n')
 	if strings.TrimSpace(got) != want {
@@ -127,31 +127,33 @@ func TestProcessesAtOnce(t *testing.T) {
 	everywhere(t, func(t *testing.T, server *mysqltest.Server) {
 		for _, role := range []string{"count " + strconv.Itoa(each), "first"} {
 			t.Run(role, func(t *testing.T) {
-				dsn := server.Database(t)
-				db := look(t, dsn)
-				execute(t, db, "CREATE TABLE n (v int)", "INSERT INTO n VALUES (0)")
-				var outs []*bufio.Reader
-				var ins []io.Writer
-				for range processes {
-					_, out, in := child(t, role, dsn)
-					expect(t, out, "ready")
-					outs, ins = append(outs, out), append(ins, in)
-				}
-				for _, in := range ins {
-					fmt.Fprintln(in, "go")
-				}
-				for _, out := range outs {
-					expect(t, out, "done")
-				}
-				if role == "first" {
-					return
-				}
-				if got := query[int](t, db, "SELECT v FROM n"); got != processes*each {
-					t.Errorf("got %d changes, want %d", got, processes*each)
-				}
-				if got := query[int](t, db, "SELECT COUNT(*) FROM flamingock_marker"); got != processes*each {
-					t.Errorf("got %d markers, want %d", got, processes*each)
-				}
+				patiently(t, server, 5*time.Second, func(t testing.TB) { // for which locks are waited at most
+					dsn := server.Database(t)
+					db := look(t, dsn)
+					execute(t, db, "CREATE TABLE n (v int)", "INSERT INTO n VALUES (0)")
+					var outs []*bufio.Reader
+					var ins []io.Writer
+					for range processes {
+						_, out, in := child(t, role, dsn)
+						expect(t, out, "ready")
+						outs, ins = append(outs, out), append(ins, in)
+					}
+					for _, in := range ins {
+						fmt.Fprintln(in, "go")
+					}
+					for _, out := range outs {
+						expect(t, out, "done")
+					}
+					if role == "first" {
+						return
+					}
+					if got := query[int](t, db, "SELECT v FROM n"); got != processes*each {
+						t.Errorf("got %d changes, want %d", got, processes*each)
+					}
+					if got := query[int](t, db, "SELECT COUNT(*) FROM flamingock_marker"); got != processes*each {
+						t.Errorf("got %d markers, want %d", got, processes*each)
+					}
+				})
 			})
 		}
 	})

@@ -13,7 +13,7 @@ import (
 )
 
 // probeOf compiles the probe of a change with these scripts and asks it.
-func probeOf(t *testing.T, target core.TxTarget, scripts ...string) (core.ProbeResult, error) {
+func probeOf(t testing.TB, target core.TxTarget, scripts ...string) (core.ProbeResult, error) {
 	t.Helper()
 	var ps []core.Payload
 	for _, s := range scripts {
@@ -31,7 +31,7 @@ func probeOf(t *testing.T, target core.TxTarget, scripts ...string) (core.ProbeR
 	return got, err
 }
 
-func wantProbe(t *testing.T, target core.TxTarget, want core.ProbeResult, scripts ...string) {
+func wantProbe(t testing.TB, target core.TxTarget, want core.ProbeResult, scripts ...string) {
 	t.Helper()
 	if got, err := probeOf(t, target, scripts...); got != want || err != nil {
 		t.Errorf("%q: got %q (%v), want %q", scripts, got, err, want)
@@ -107,63 +107,66 @@ func TestInvalidIndex(t *testing.T) {
 // leaves an INVALID index, while another's build is left alone.
 func TestIndexBuildWaits(t *testing.T) {
 	t.Parallel()
-	uri := server.Database(t)
-	target := targetOf(t, uri)
-	db := look(t, uri)
-	execute(t, db, "CREATE TABLE t (a int)")
-	old := look(t, uri)
-	execute(t, old, "BEGIN ISOLATION LEVEL REPEATABLE READ; INSERT INTO t VALUES (1)")
-	const create = "CREATE INDEX CONCURRENTLY idx ON t (a)"
-	step := compile(t, block(create))
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	done := make(chan error)
-	go func() { done <- direct(t, ctx, target, step) }()
-	waitFor(t, db, "SELECT EXISTS (SELECT FROM pg_stat_progress_create_index WHERE phase LIKE 'waiting%')")
-	second := targetOf(t, uri)
-	if got, err := probeOf(t, second, create); got != core.ProbeUnknown || !is[*postgres.BuildingError](err) {
-		t.Errorf("while it is built: got %q (%v), want UNKNOWN and *BuildingError", got, err)
-	}
-	if err := direct(t, t.Context(), second, step); !is[*postgres.BuildingError](err) || core.IsUnknown(err) || core.HintOf(err) == "" {
-		t.Errorf("while it is built: got %v, want a definite *BuildingError", err)
-	}
-	if err := <-done; !is[*postgres.InvalidIndexError](err) || !strings.Contains(err.Error(), "57014") || core.IsUnknown(err) {
-		t.Errorf("cancelled: got %v, want a definite *InvalidIndexError", err)
-	}
-	wantProbe(t, target, core.ProbeNotApplied, create)
-	// Now longer than the lock timeout of 5 s.
-	if !testing.Short() {
-		go func() { done <- direct(t, t.Context(), target, step) }()
-		timer := time.AfterFunc(6*time.Second, func() { _, _ = old.Exec("COMMIT") })
-		defer timer.Stop()
-		must(t, <-done)
-		wantProbe(t, target, core.ProbeApplied, create)
-	}
+	patiently(t, time.Second, func(t testing.TB) {
+		uri := server.Database(t)
+		target := targetOf(t, uri)
+		db := look(t, uri)
+		execute(t, db, "CREATE TABLE t (a int)")
+		old := look(t, uri)
+		execute(t, old, "BEGIN ISOLATION LEVEL REPEATABLE READ; INSERT INTO t VALUES (1)")
+		const create = "CREATE INDEX CONCURRENTLY idx ON t (a)"
+		step := compile(t, block(create))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		done := make(chan error, 1)
+		go func() { done <- direct(t, ctx, target, step) }()
+		waitFor(t, db, "SELECT EXISTS (SELECT FROM pg_stat_progress_create_index WHERE phase LIKE 'waiting%')")
+		second := targetOf(t, uri)
+		if got, err := probeOf(t, second, create); got != core.ProbeUnknown || !is[*postgres.BuildingError](err) {
+			t.Errorf("while it is built: got %q (%v), want UNKNOWN and *BuildingError", got, err)
+		}
+		if err := direct(t, t.Context(), second, step); !is[*postgres.BuildingError](err) || core.IsUnknown(err) || core.HintOf(err) == "" {
+			t.Errorf("while it is built: got %v, want a definite *BuildingError", err)
+		}
+		if err := <-done; !is[*postgres.InvalidIndexError](err) || !strings.Contains(err.Error(), "57014") || core.IsUnknown(err) {
+			t.Errorf("cancelled: got %v, want a definite *InvalidIndexError", err)
+		}
+		wantProbe(t, target, core.ProbeNotApplied, create)
+		// Now longer than the lock timeout of 5 s.
+		if !testing.Short() {
+			go func() { done <- direct(t, t.Context(), target, step) }()
+			timer := time.AfterFunc(6*time.Second, func() { _, _ = old.Exec("COMMIT") })
+			defer timer.Stop()
+			must(t, <-done)
+			wantProbe(t, target, core.ProbeApplied, create)
+		}
+	})
 }
 
-func waitFor(t *testing.T, db *sql.DB, condition string) {
+func waitFor(t testing.TB, db *sql.DB, condition string) {
 	t.Helper()
-	for range 500 {
+	for until := time.Now().Add(time.Minute); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
 		if query[bool](t, db, condition) {
 			return
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	t.Fatalf("never came true: %s", condition)
 }
 
 // A lock_timeout that the change sets itself stays.
 func TestOwnLockTimeout(t *testing.T) {
-	uri := server.Database(t)
-	target := targetOf(t, uri)
-	db := look(t, uri)
-	execute(t, db, "CREATE TABLE t (a int)")
-	old := look(t, uri)
-	execute(t, old, "BEGIN; INSERT INTO t VALUES (1)")
-	err := direct(t, t.Context(), target, compile(t, block("SET lock_timeout = 200;\nCREATE INDEX CONCURRENTLY idx ON t (a)")))
-	if !is[*postgres.InvalidIndexError](err) && (err == nil || !strings.Contains(err.Error(), "55P03")) || core.IsUnknown(err) {
-		t.Errorf("got %v, want a definite lock timeout", err)
-	}
-	execute(t, old, "ROLLBACK")
-	must(t, direct(t, t.Context(), target, compile(t, block("CREATE INDEX CONCURRENTLY idx ON t (a);\nREINDEX TABLE CONCURRENTLY t"))))
+	patiently(t, 5*time.Second, func(t testing.TB) { // for which locks are waited at most
+		uri := server.Database(t)
+		target := targetOf(t, uri)
+		db := look(t, uri)
+		execute(t, db, "CREATE TABLE t (a int)")
+		old := look(t, uri)
+		execute(t, old, "BEGIN; INSERT INTO t VALUES (1)")
+		err := direct(t, t.Context(), target, compile(t, block("SET lock_timeout = 200;\nCREATE INDEX CONCURRENTLY idx ON t (a)")))
+		if !is[*postgres.InvalidIndexError](err) && (err == nil || !strings.Contains(err.Error(), "55P03")) || core.IsUnknown(err) {
+			t.Errorf("got %v, want a definite lock timeout", err)
+		}
+		execute(t, old, "ROLLBACK")
+		must(t, direct(t, t.Context(), target, compile(t, block("CREATE INDEX CONCURRENTLY idx ON t (a);\nREINDEX TABLE CONCURRENTLY t"))))
+	})
 }

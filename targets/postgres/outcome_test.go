@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -145,30 +146,32 @@ func TestCancelMidStatement(t *testing.T) {
 		"the error is dropped": func(ctx context.Context, h any) error { _ = run("CREATE TABLE a (x int)", endless)(ctx, h); return nil },
 	} {
 		t.Run(name, func(t *testing.T) {
-			uri := server.Database(t)
-			target := targetOf(t, uri)
-			must(t, target.RaiseFence(t.Context(), fence(1, 1)))
-			ctx, cancel := context.WithCancelCause(t.Context())
-			timer := time.AfterFunc(200*time.Millisecond, func() { cancel(cause) })
-			defer timer.Stop()
-			start := time.Now()
-			err := target.Transact(ctx, core.Transaction{Fence: fence(1, 1), Marker: marker("a", 1), Work: work})
-			if took := time.Since(start); took > 4*time.Second {
-				t.Errorf("took %s", took)
-			}
-			if err == nil || core.IsUnknown(err) {
-				t.Errorf("got %v, want a definite error", err)
-			}
-			if name != "the error is dropped" && !strings.Contains(err.Error(), "57014") {
-				t.Errorf("got %v, want the server's own answer to the cancel request", err)
-			}
-			if got := query[int](t, look(t, uri), "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT pg_sleep(3%'"); got != 0 {
-				t.Errorf("%d statements go on on the server", got)
-			}
-			if got := tables(t, uri); got != "" {
-				t.Errorf("got tables %q, want none", got)
-			}
-			must(t, transact(t, target, fence(1, 1), marker("b", 2), run("CREATE TABLE b (x int)")))
+			patiently(t, 200*time.Millisecond, func(t testing.TB) {
+				uri := server.Database(t)
+				target := targetOf(t, uri)
+				must(t, target.RaiseFence(t.Context(), fence(1, 1)))
+				ctx, cancel := context.WithCancelCause(t.Context())
+				timer := time.AfterFunc(200*time.Millisecond, func() { cancel(cause) })
+				defer timer.Stop()
+				start := time.Now()
+				err := target.Transact(ctx, core.Transaction{Fence: fence(1, 1), Marker: marker("a", 1), Work: work})
+				if took := time.Since(start); took > 4*time.Second {
+					t.Errorf("took %s", took)
+				}
+				if err == nil || core.IsUnknown(err) {
+					t.Errorf("got %v, want a definite error", err)
+				}
+				if name != "the error is dropped" && !strings.Contains(err.Error(), "57014") {
+					t.Errorf("got %v, want the server's own answer to the cancel request", err)
+				}
+				if got := query[int](t, look(t, uri), "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT pg_sleep(3%'"); got != 0 {
+					t.Errorf("%d statements go on on the server", got)
+				}
+				if got := tables(t, uri); got != "" {
+					t.Errorf("got tables %q, want none", got)
+				}
+				must(t, transact(t, target, fence(1, 1), marker("b", 2), run("CREATE TABLE b (x int)")))
+			})
 		})
 	}
 }
@@ -176,39 +179,42 @@ func TestCancelMidStatement(t *testing.T) {
 // The race that matters: the context ends while COMMIT is under way. Whatever
 // comes out must agree with what is in the database.
 func TestCancelAroundCommit(t *testing.T) {
-	uri := server.Database(t)
-	target := targetOf(t, uri)
-	must(t, transact(t, target, fence(1, 1), marker("0", 0), run("CREATE TABLE a (x int)")))
-	committed := 0
-	const rounds = 80
-	for i := range rounds {
-		ctx, cancel := context.WithCancel(t.Context())
-		m := marker("a", uint64(i))
-		err := target.Transact(ctx, core.Transaction{Fence: fence(1, 1), Marker: m, Work: func(_ context.Context, h any) error {
-			if err := run("INSERT INTO a VALUES (1)")(t.Context(), h); err != nil {
-				return err
+	patiently(t, 5*time.Second, func(t testing.TB) { // for which the server may take to answer
+		uri := server.Database(t)
+		target := targetOf(t, uri)
+		must(t, transact(t, target, fence(1, 1), marker("0", 0), run("CREATE TABLE a (x int)")))
+		committed := 0
+		const rounds = 80 // a slow machine needs more
+		i := 0
+		for until := time.Now().Add(time.Minute); i < rounds || (committed == 0 || committed == i) && time.Now().Before(until); i++ {
+			ctx, cancel := context.WithCancel(t.Context())
+			m := marker("a", uint64(i))
+			err := target.Transact(ctx, core.Transaction{Fence: fence(1, 1), Marker: m, Work: func(_ context.Context, h any) error {
+				if err := run("INSERT INTO a VALUES (1)")(t.Context(), h); err != nil {
+					return err
+				}
+				time.AfterFunc(time.Duration(i)*10*time.Microsecond, cancel)
+				time.Sleep(200 * time.Microsecond)
+				return nil
+			}})
+			cancel()
+			if err == nil {
+				committed++
+			} else if core.IsUnknown(err) {
+				t.Fatalf("got %v, want nil or a definite error", err)
 			}
-			time.AfterFunc(time.Duration(i)*10*time.Microsecond, cancel)
-			time.Sleep(200 * time.Microsecond)
-			return nil
-		}})
-		cancel()
-		if err == nil {
-			committed++
-		} else if core.IsUnknown(err) {
-			t.Fatalf("got %v, want nil or a definite error", err)
+			if got := marked(t, target, m); got != (err == nil) {
+				t.Fatalf("marker %t after error %v", got, err)
+			}
 		}
-		if got := marked(t, target, m); got != (err == nil) {
-			t.Fatalf("marker %t after error %v", got, err)
+		if got := query[int](t, look(t, uri), "SELECT count(*) FROM a"); got != committed {
+			t.Errorf("got %d rows, want %d", got, committed)
 		}
-	}
-	if got := query[int](t, look(t, uri), "SELECT count(*) FROM a"); got != committed {
-		t.Errorf("got %d rows, want %d", got, committed)
-	}
-	t.Logf("%d of %d committed", committed, rounds)
-	if committed == 0 || committed == rounds {
-		t.Error("the context never ended around COMMIT: the test proves nothing")
-	}
+		t.Logf("%d of %d committed", committed, i)
+		if committed == 0 || committed == i {
+			t.Error("the context never ended around COMMIT: the test proves nothing")
+		}
+	})
 }
 
 func TestCancelledBeforehand(t *testing.T) {
@@ -228,71 +234,82 @@ func TestCancelledBeforehand(t *testing.T) {
 
 func TestLockedBySomebodyElse(t *testing.T) {
 	t.Parallel()
-	uri := server.Database(t)
-	target := targetOf(t, uri)
-	must(t, transact(t, target, fence(1, 1), marker("a", 1), run("CREATE TABLE a (x int)")))
-	db := look(t, uri)
-	execute(t, db, "BEGIN; SELECT * FROM flamingock_fence FOR UPDATE")
-	start := time.Now()
-	if err := target.RaiseFence(t.Context(), fence(2, 1)); !is[*core.BusyError](err) {
-		t.Errorf("RaiseFence: got %v, want *core.BusyError", err)
-	}
-	if took := time.Since(start); took < lease/3/2 || took > lease {
-		t.Errorf("waited %s, want about %s", took, lease/3)
-	}
-	err := transact(t, target, fence(1, 1), marker("b", 2), run("CREATE TABLE b (x int)"))
-	if !is[*core.BusyError](err) || core.IsUnknown(err) {
-		t.Errorf("Transact: got %v, want a definite *core.BusyError", err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	if err := target.RaiseFence(ctx, fence(2, 1)); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v, want context.DeadlineExceeded", err)
-	}
-	execute(t, db, "ROLLBACK; BEGIN; LOCK TABLE a")
-	err = transact(t, target, fence(1, 1), marker("c", 3), run("CREATE TABLE c (x int)", "ALTER TABLE a ADD y int"))
-	if err == nil || is[*core.BusyError](err) || core.IsUnknown(err) || !strings.Contains(err.Error(), "55P03") {
-		t.Errorf("a lock in mid-change: got %v, want a definite failure of the change", err)
-	}
-	execute(t, db, "ROLLBACK")
-	if got := tables(t, uri); got != "a" {
-		t.Errorf("got tables %q, want %q", got, "a")
-	}
+	patiently(t, lease/3, func(t testing.TB) {
+		uri := server.Database(t)
+		target := targetOf(t, uri)
+		must(t, transact(t, target, fence(1, 1), marker("a", 1), run("CREATE TABLE a (x int)")))
+		db := look(t, uri)
+		execute(t, db, "BEGIN; SELECT * FROM flamingock_fence FOR UPDATE")
+		start := time.Now()
+		if err := target.RaiseFence(t.Context(), fence(2, 1)); !is[*core.BusyError](err) {
+			t.Errorf("RaiseFence: got %v, want *core.BusyError", err)
+		}
+		if took := time.Since(start); took < lease/3/2 || took > lease {
+			t.Errorf("waited %s, want about %s", took, lease/3)
+		}
+		err := transact(t, target, fence(1, 1), marker("b", 2), run("CREATE TABLE b (x int)"))
+		if !is[*core.BusyError](err) || core.IsUnknown(err) {
+			t.Errorf("Transact: got %v, want a definite *core.BusyError", err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		if err := target.RaiseFence(ctx, fence(2, 1)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want context.DeadlineExceeded", err)
+		}
+		execute(t, db, "ROLLBACK; BEGIN; LOCK TABLE a")
+		err = transact(t, target, fence(1, 1), marker("c", 3), run("CREATE TABLE c (x int)", "ALTER TABLE a ADD y int"))
+		if err == nil || is[*core.BusyError](err) || core.IsUnknown(err) || !strings.Contains(err.Error(), "55P03") {
+			t.Errorf("a lock in mid-change: got %v, want a definite failure of the change", err)
+		}
+		execute(t, db, "ROLLBACK")
+		if got := tables(t, uri); got != "a" {
+			t.Errorf("got tables %q, want %q", got, "a")
+		}
+	})
 }
 
 // The server ends a holder that is paused within its transaction, after its lease.
 func TestIdleInTransaction(t *testing.T) {
 	t.Parallel()
-	uri := server.Database(t)
-	holder, successor := targetOf(t, uri), targetOf(t, uri)
-	short := core.Fence{LedgerID: "ledger", Token: 1, N: 1, Lease: time.Second}
-	must(t, holder.RaiseFence(t.Context(), short))
-	working, resume, done := make(chan struct{}), make(chan struct{}), make(chan error)
-	go func() {
-		done <- holder.Transact(context.Background(), core.Transaction{Fence: short, Marker: marker("a", 1), Work: func(ctx context.Context, h any) error {
-			if err := run("CREATE TABLE a (x int)")(ctx, h); err != nil {
-				return err
-			}
-			close(working)
-			<-resume
-			return run("CREATE TABLE b (x int)")(ctx, h)
-		}})
-	}()
-	<-working
-	start := time.Now()
-	must(t, successor.RaiseFence(t.Context(), core.Fence{LedgerID: "ledger", Token: 2, N: 1, Lease: 9 * time.Second}))
-	t.Logf("the successor waited %s", time.Since(start).Round(time.Millisecond))
-	if marked(t, successor, marker("a", 1)) {
-		t.Error("the marker of the paused change is there")
-	}
-	must(t, transact(t, successor, fence(2, 1), marker("a", 2), run("CREATE TABLE a (x int)")))
-	close(resume)
-	if err := <-done; err == nil || core.IsUnknown(err) || !strings.Contains(err.Error(), "25P03") {
-		t.Errorf("the paused holder: got %v, want a definite error with 25P03", err)
-	}
-	if got := tables(t, uri); got != "a" {
-		t.Errorf("got tables %q, want %q", got, "a")
-	}
+	patiently(t, time.Second, func(t testing.TB) {
+		uri := server.Database(t)
+		holder, successor := targetOf(t, uri), targetOf(t, uri)
+		short := core.Fence{LedgerID: "ledger", Token: 1, N: 1, Lease: time.Second}
+		must(t, holder.RaiseFence(t.Context(), short))
+		working, resume, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+		goOn, ended := sync.OnceFunc(func() { close(resume) }), make(chan struct{})
+		defer func() { goOn(); <-ended }()
+		go func() {
+			defer close(ended)
+			done <- holder.Transact(context.Background(), core.Transaction{Fence: short, Marker: marker("a", 1), Work: func(ctx context.Context, h any) error {
+				if err := run("CREATE TABLE a (x int)")(ctx, h); err != nil {
+					return err
+				}
+				close(working)
+				<-resume
+				return run("CREATE TABLE b (x int)")(ctx, h)
+			}})
+		}()
+		select {
+		case <-working:
+		case err := <-done:
+			t.Fatalf("the holder: %v", err)
+		}
+		start := time.Now()
+		must(t, successor.RaiseFence(t.Context(), core.Fence{LedgerID: "ledger", Token: 2, N: 1, Lease: 9 * time.Second}))
+		t.Logf("the successor waited %s", time.Since(start).Round(time.Millisecond))
+		if marked(t, successor, marker("a", 1)) {
+			t.Error("the marker of the paused change is there")
+		}
+		must(t, transact(t, successor, fence(2, 1), marker("a", 2), run("CREATE TABLE a (x int)")))
+		goOn()
+		if err := <-done; err == nil || core.IsUnknown(err) || !strings.Contains(err.Error(), "25P03") {
+			t.Errorf("the paused holder: got %v, want a definite error with 25P03", err)
+		}
+		if got := tables(t, uri); got != "a" {
+			t.Errorf("got tables %q, want %q", got, "a")
+		}
+	})
 }
 
 func TestLargeStatement(t *testing.T) {

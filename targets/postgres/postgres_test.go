@@ -14,6 +14,7 @@ import (
 
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/internal/pgtest"
+	"github.com/flamingock/flamingock-go/internal/standstill"
 	"github.com/flamingock/flamingock-go/targets/postgres"
 	"github.com/flamingock/flamingock-go/targets/sqltarget"
 )
@@ -26,6 +27,19 @@ func TestMain(m *testing.M) {
 		os.Exit(childMain(role))
 	}
 	goleak.VerifyTestMain(server.StopAfter(m))
+}
+
+// patiently plays a test again that failed while this process or the server stood still.
+// Bound is the shortest time that the test rests on.
+func patiently(t *testing.T, bound time.Duration, f func(t testing.TB)) {
+	t.Helper()
+	pulse, db := standstill.Feel(t, 8), look(t, server.Database(t))
+	execute(t, db, "CREATE TABLE pulse (n int)")
+	pulse.Ask(t, "PostgreSQL", func(ctx context.Context) error {
+		_, err := db.ExecContext(ctx, "INSERT INTO pulse VALUES (1)")
+		return err
+	})
+	pulse.TryFixed(t, bound, f)
 }
 
 const lease = 3 * time.Second

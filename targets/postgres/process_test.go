@@ -21,7 +21,7 @@ const (
 	uriVariable  = "FLAMINGOCK_POSTGRES_TEST_URI"
 )
 
-func child(t *testing.T, role, uri string) (cmd *exec.Cmd, out *bufio.Reader, in io.WriteCloser) {
+func child(t testing.TB, role, uri string) (cmd *exec.Cmd, out *bufio.Reader, in io.WriteCloser) {
 	t.Helper()
 	cmd = exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), roleVariable+"="+role, uriVariable+"="+uri)
@@ -35,7 +35,7 @@ func child(t *testing.T, role, uri string) (cmd *exec.Cmd, out *bufio.Reader, in
 	return cmd, bufio.NewReader(stdout), in
 }
 
-func expect(t *testing.T, out *bufio.Reader, want string) {
+func expect(t testing.TB, out *bufio.Reader, want string) {
 	t.Helper()
 	got, err := out.ReadString('\n')
 	if strings.TrimSpace(got) != want {
@@ -117,29 +117,31 @@ func TestKilledProcess(t *testing.T) {
 // Four processes make the tables and change the database at the same time.
 func TestProcessesAtOnce(t *testing.T) {
 	const processes, each = 4, 25
-	for range 3 { // making the tables at once is a race that not every round has
-		uri := server.Database(t)
-		db := look(t, uri)
-		execute(t, db, "CREATE TABLE n (v int)")
-		var outs []*bufio.Reader
-		var ins []io.Writer
-		for range processes {
-			_, out, in := child(t, "count "+strconv.Itoa(each), uri)
-			expect(t, out, "ready")
-			outs, ins = append(outs, out), append(ins, in)
+	patiently(t, 5*time.Second, func(t testing.TB) { // for which locks are waited at most
+		for range 3 { // making the tables at once is a race that not every round has
+			uri := server.Database(t)
+			db := look(t, uri)
+			execute(t, db, "CREATE TABLE n (v int)")
+			var outs []*bufio.Reader
+			var ins []io.Writer
+			for range processes {
+				_, out, in := child(t, "count "+strconv.Itoa(each), uri)
+				expect(t, out, "ready")
+				outs, ins = append(outs, out), append(ins, in)
+			}
+			for _, in := range ins {
+				fmt.Fprintln(in, "go")
+			}
+			for _, out := range outs {
+				expect(t, out, "done")
+			}
+			// Each change inserted the number of rows before it: a lost or doubled one shows.
+			if got := query[int](t, db, "SELECT count(DISTINCT v) FROM n WHERE v < (SELECT count(*) FROM n)"); got != processes*each {
+				t.Errorf("got %d changes, want %d", got, processes*each)
+			}
+			if got := query[int](t, db, "SELECT count(*) FROM flamingock_marker"); got != processes*each {
+				t.Errorf("got %d markers, want %d", got, processes*each)
+			}
 		}
-		for _, in := range ins {
-			fmt.Fprintln(in, "go")
-		}
-		for _, out := range outs {
-			expect(t, out, "done")
-		}
-		// Each change inserted the number of rows before it: a lost or doubled one shows.
-		if got := query[int](t, db, "SELECT count(DISTINCT v) FROM n WHERE v < (SELECT count(*) FROM n)"); got != processes*each {
-			t.Errorf("got %d changes, want %d", got, processes*each)
-		}
-		if got := query[int](t, db, "SELECT count(*) FROM flamingock_marker"); got != processes*each {
-			t.Errorf("got %d markers, want %d", got, processes*each)
-		}
-	}
+	})
 }
