@@ -164,6 +164,45 @@ func TestStoreChoice(t *testing.T) {
 	}
 }
 
+// The database of a target system is a third place, chosen like the others.
+func TestStoreWithinATargetSystem(t *testing.T) {
+	const targets = "targetSystems: {app: {type: sqlite, path: app.db}, b: {type: x}}\n"
+	type env = map[string]string
+	for name, c := range map[string]struct {
+		text       string
+		env, flags map[string]string
+		want       AuditStore
+		origin     string
+	}{
+		"the file's":                       {"auditStore: {targetSystem: app}\n", nil, nil, AuditStore{TargetSystem: "app"}, "conf/flamingock.yaml:1:28"},
+		"nothing":                          {"auditStore: {targetSystem: }\n", nil, nil, AuditStore{File: filepath.Join("conf", defaultStore)}, "default"},
+		"the environment's":                {"", env{"FLAMINGOCK_AUDITSTORE_TARGETSYSTEM": "b"}, nil, AuditStore{TargetSystem: "b"}, "environment variable FLAMINGOCK_AUDITSTORE_TARGETSYSTEM"},
+		"the environment's, before a file": {"auditStore: {file: a.db}\n", env{"FLAMINGOCK_AUDITSTORE_TARGETSYSTEM": "app"}, nil, AuditStore{TargetSystem: "app"}, "environment variable FLAMINGOCK_AUDITSTORE_TARGETSYSTEM"},
+		"the environment's, before a table": {
+			"ledger: l\nauditStore: {dynamodb: {table: t}}\n",
+			env{"FLAMINGOCK_AUDITSTORE_TARGETSYSTEM": "app"},
+			nil,
+			AuditStore{TargetSystem: "app"},
+			"environment variable FLAMINGOCK_AUDITSTORE_TARGETSYSTEM",
+		},
+		"after the environment's file":  {"auditStore: {targetSystem: app}\n", env{"FLAMINGOCK_AUDITSTORE_FILE": "b.db"}, nil, AuditStore{File: "b.db"}, ""},
+		"after the environment's table": {"ledger: l\nauditStore: {targetSystem: gone}\n", env{"FLAMINGOCK_AUDITSTORE_DYNAMODB_TABLE": "t"}, nil, AuditStore{DynamoDB: &DynamoDB{Table: "t"}}, ""},
+		"after a flag":                  {"", env{"FLAMINGOCK_AUDITSTORE_TARGETSYSTEM": "app"}, env{"auditStore.file": "c.db"}, AuditStore{File: "c.db"}, ""},
+	} {
+		o := environment(c.env)
+		o.Flags = c.flags
+		got := of(t, c.text+targets, o)
+		if d := cmp.Diff(c.want, got.AuditStore); d != "" {
+			t.Errorf("%s (-want +got):\n%s", name, d)
+		}
+		for _, v := range got.Values() {
+			if v.Key == "auditStore.targetSystem" && (v.Value != c.want.TargetSystem || c.origin != "" && v.Origin != c.origin) {
+				t.Errorf("%s: shown as %+v, want origin %s", name, v, c.origin)
+			}
+		}
+	}
+}
+
 func TestAllowGlobalTable(t *testing.T) {
 	const variable = "FLAMINGOCK_AUDITSTORE_DYNAMODB_ALLOWGLOBALTABLE"
 	for name, c := range map[string]struct {

@@ -16,21 +16,21 @@ func TestConformance(t *testing.T) {
 		return storetest.Factory{
 			Open: func() core.AuditStore { return mustOpen(t, path, nil) },
 			PlantState: func(t *testing.T, ledger, changeID, state string) {
-				tamper(t, path, func(db *sql.DB) error { return plantState(db, ledger, changeID, state) })
+				tamper(t, path, func(db *sql.DB) error { return plantStateIn(db, "changes", ledger, changeID, state) })
 			},
 		}
 	}})
 }
 
-// plantState writes a record that is whole but for its state.
-func plantState(db *sql.DB, ledger, changeID, state string) error {
+// plantStateIn writes a record that is whole but for its state.
+func plantStateIn(db *sql.DB, table, ledger, changeID, state string) error {
 	ctx := context.Background()
 	var body string
-	err := db.QueryRowContext(ctx, `SELECT json_set(body, '$.state', ?) FROM changes WHERE ledger = ? AND id = ?`, state, ledger, changeID).Scan(&body)
+	err := db.QueryRowContext(ctx, `SELECT json_set(body, '$.state', ?) FROM `+table+` WHERE ledger = ? AND id = ?`, state, ledger, changeID).Scan(&body)
 	if err != nil {
 		return err
 	}
-	_, err = db.ExecContext(ctx, `UPDATE changes SET body = ?, crc = ? WHERE ledger = ? AND id = ?`, body, checksum([]byte(body)), ledger, changeID)
+	_, err = db.ExecContext(ctx, `UPDATE `+table+` SET body = ?, crc = ? WHERE ledger = ? AND id = ?`, body, checksum([]byte(body)), ledger, changeID)
 	return err
 }
 

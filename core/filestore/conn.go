@@ -24,6 +24,7 @@ type conn struct {
 	execs  map[string]execer
 	within *Within  // nil: the file is the store's own
 	guard  *commits // of a writer within an application's database
+	wal    bool     // of that: it has a log
 }
 
 // access says how a connection opens the file.
@@ -32,6 +33,9 @@ type access string
 const (
 	readWrite access = "mode=rwc"
 	readOnly  access = "mode=ro"
+	// recovering lets SQLite take back what a process had not committed when it was
+	// killed, where that is beside the file, and not in a log.
+	recovering access = "mode=rw"
 	// frozen reads a file whose directory cannot hold SQLite's log, and that has
 	// none: nobody is writing then.
 	frozen access = "mode=ro&immutable=1"
@@ -52,7 +56,7 @@ func (s *Store) dsn(a access) (string, error) {
 	}
 	q := []string{
 		string(a), "_error_rc=1", "_defensive=1",
-		fmt.Sprintf("_pragma=busy_timeout(%d)", min(s.opts.BusyTimeout, busySlice).Milliseconds()),
+		fmt.Sprintf("_pragma=busy_timeout(%d)", s.slice().Milliseconds()),
 		"_pragma=synchronous(FULL)", fmt.Sprintf("_pragma=wal_autocheckpoint(%d)", logPages), "_pragma=trusted_schema(OFF)", "_pragma=cell_size_check(ON)",
 	}
 	if s.opts.maxPages > 0 {
@@ -229,6 +233,14 @@ func (c *conn) each(ctx context.Context, query string, args []any, scan func(*sq
 // its context and asks again. The driver starts a goroutine for every statement
 // whose context can end, which costs more than the statement.
 const busySlice = 100 * time.Millisecond
+
+func (s *Store) slice() time.Duration { return min(s.opts.BusyTimeout, busySlice) }
+
+// waitFor sets how long SQLite itself waits.
+func (c *conn) waitFor(ctx context.Context, d time.Duration) error {
+	_, err := c.sql.ExecContext(ctx, fmt.Sprintf("PRAGMA busy_timeout = %d", d.Milliseconds()))
+	return err
+}
 
 // transact runs work under the file's write lock. Once that is had, the
 // transaction takes its course, so that its outcome is known: any error of work

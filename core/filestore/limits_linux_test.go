@@ -2,6 +2,7 @@ package filestore
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -17,7 +19,7 @@ import (
 
 // systemModes are the children that need this system's calls.
 func systemModes() map[string]childFunc {
-	return map[string]childFunc{"limit": childLimit, "tmpfs": childTmpfs, "denied": childDenied}
+	return map[string]childFunc{"limit": childLimit, "tmpfs": childTmpfs, "denied": childDenied, "sharedLimit": childSharedLimit}
 }
 
 // childLimit writes under a limit of the file's size, until that refuses.
@@ -46,6 +48,78 @@ func TestFileSizeLimit(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit.db")
 	said := spawn(t, "limit", path, 600_000, nil).finish(t)
 	checkAcknowledged(t, path, said)
+}
+
+// childSharedLimit applies changes under a limit of the file's size, until that refuses.
+func childSharedLimit(ctx context.Context, path string, n int) error {
+	signal.Ignore(syscall.SIGXFSZ)
+	s, err := Open(ctx, path, withinDSN(uri(path)))
+	if err != nil {
+		return err
+	}
+	limit := syscall.Rlimit{Cur: uint64(n), Max: uint64(n)}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+		return err
+	}
+	r, err := begin(ctx, s, "o1", true)
+	if err != nil {
+		return err
+	}
+	for err = nil; err == nil; {
+		err = applyShared(ctx, r, "a")
+	}
+	fmt.Println(r.seq)
+	fmt.Println(err)
+	return nil
+}
+
+// applyShared is a whole change, as the Runner does it.
+func applyShared(ctx context.Context, r *session, id string) error {
+	w, err := r.s.Begin(ctx, r.lease)
+	if err != nil {
+		return err
+	}
+	tx, ok := w.Handle().(*sql.Tx)
+	if !ok {
+		return errors.Join(fmt.Errorf("the handle is a %T", w.Handle()), w.Discard())
+	}
+	if _, err := tx.ExecContext(ctx, insertRow, strings.Repeat("x", 2000)); err != nil {
+		return errors.Join(err, w.Discard())
+	}
+	es := r.entries(core.StateApplied, id)
+	err = r.appendShared(ctx, w, false, es)
+	var refused *core.RefusedError
+	var full *core.StoreError
+	if err != nil && !errors.As(err, &refused) && !errors.As(err, &full) { // it may have landed: asked again, the store knows
+		err = errors.Join(err, r.appendShared(ctx, w, false, es))
+	}
+	return err
+}
+
+// Where the operating system cuts a write of a change off, effect and entry are both
+// there or neither is.
+func TestSharedFileSizeLimit(t *testing.T) {
+	for _, mode := range journalModes() {
+		t.Run(mode, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "app.db")
+			application(t, path, mode)
+			said := spawn(t, "sharedLimit", path, 300_000, nil).finish(t)
+			t.Logf("child said: %q", said)
+			acknowledged, err := strconv.ParseUint(said[0], 10, 64)
+			if err != nil || acknowledged == 0 {
+				t.Fatalf("child said %q", said)
+			}
+			s := mustOpen(t, path, withinDSN(uri(path)))
+			head := mustRead(t, s).Snapshot.Head.Seq
+			if rows := uint64(len(strings.Fields(rowsOf(t, path)))); rows != head || head < acknowledged {
+				t.Errorf("%d effects, %d entries, %d were acknowledged", rows, head, acknowledged)
+			}
+			theirs(t, path, mode)
+			if err := applyShared(t.Context(), mustBegin(t, s, "o2"), "b"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 }
 
 // checkAcknowledged reads the store after a child that said how far it got.

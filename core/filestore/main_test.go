@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 type childFunc func(ctx context.Context, path string, n int) error
 
 func child(args []string) int {
-	modes := map[string]childFunc{"turns": childTurns, "crash": childCrash, "attend": childAttend, "open": childOpen}
+	modes := map[string]childFunc{"turns": childTurns, "crash": childCrash, "attend": childAttend, "open": childOpen, "openWithin": childOpenWithin, "shared": childShared}
 	maps.Copy(modes, systemModes())
 	n, err := strconv.Atoi(args[2])
 	if err == nil {

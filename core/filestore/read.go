@@ -9,6 +9,9 @@ import (
 	"os"
 	"slices"
 
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"github.com/flamingock/flamingock-go/core"
 )
 
@@ -248,6 +251,25 @@ func (s *Store) connectExisting(ctx context.Context, a access) (*conn, error) {
 	if there, err := s.look(); err != nil || !there {
 		return nil, err
 	}
+	c, err := s.connectTo(ctx, a)
+	if isCutOff(err) && s.recover(ctx) == nil {
+		c, err = s.connectTo(ctx, a)
+	}
+	return c, err
+}
+
+// recover opens the file for writing, once, as whoever writes next does: a process
+// was killed in the midst of a commit, and who only reads cannot take that back.
+func (s *Store) recover(ctx context.Context) error {
+	c, err := s.connectTo(ctx, recovering)
+	if err != nil || c == nil {
+		return err
+	}
+	return c.close()
+}
+
+// connectTo connects to a file that is there.
+func (s *Store) connectTo(ctx context.Context, a access) (*conn, error) {
 	c, err := s.connect(ctx, a)
 	if err != nil {
 		return nil, err
@@ -306,6 +328,13 @@ func (s *Store) noLog() bool {
 		}
 	}
 	return true
+}
+
+// isCutOff says that a transaction that was cut off has to be taken back before the
+// file can be read.
+func isCutOff(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code() == sqlite3.SQLITE_READONLY_ROLLBACK
 }
 
 func isDenied(err error) bool {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 
 	"modernc.org/sqlite"
@@ -49,6 +50,7 @@ type openWrites struct {
 	c       *conn
 	tx      *sql.Tx
 	ledger  *ledgerTx
+	begunAt core.Head
 	ended   bool
 	tainted atomic.Bool
 }
@@ -71,7 +73,7 @@ func (w *openWrites) begin(ctx context.Context, l core.Lease) error {
 		_ = tx.Rollback() //nolint:errcheck // nothing was written
 		return w.s.fault("begin", err)
 	}
-	w.tx = tx
+	w.tx, w.begunAt = tx, h
 	w.c.guard.begin()
 	return nil
 }
@@ -121,8 +123,12 @@ func (s *Store) AppendShared(ctx context.Context, a core.Append, items any) erro
 	}
 	err := w.commit(context.WithoutCancel(ctx), a)
 	w.end(err == nil)
-	if err != nil {
-		s.forget(a.Lease.Ledger)
+	if err == nil {
+		return nil
+	}
+	s.forget(a.Lease.Ledger)
+	if core.IsUnknown(err) {
+		return s.landedShared(ctx, a)
 	}
 	return err
 }
@@ -145,15 +151,14 @@ func (w *openWrites) commit(ctx context.Context, a core.Append) error {
 	err := w.write(ctx, a)
 	if err != nil {
 		_ = w.tx.Rollback() //nolint:errcheck // end closes the connection
-		return err
+		return w.blame(ctx, a, err)
 	}
 	failpoint.Hit(failpoint.StoreWriting)
-	w.c.guard.allow()
-	err = w.tx.Commit()
-	if isBusy(err) { // readers, where there is no log: the transaction is still open
-		err = w.s.patiently(ctx, func() error { return w.c.exec(ctx, "COMMIT") })
-	}
+	err = w.send(ctx)
 	failpoint.Hit(failpoint.StoreWritten)
+	if isNoTransaction(err) || errors.Is(err, sql.ErrTxDone) {
+		return core.Unknown(err) // a step has ended it: with the entries, or before them
+	}
 	var e *sqlite.Error
 	if errors.As(err, &e) {
 		switch e.Code() & 0xff {
@@ -166,10 +171,56 @@ func (w *openWrites) commit(ctx context.Context, a core.Append) error {
 	return w.s.fault("append", err)
 }
 
+// send commits. database/sql closes what a step has left open, and lets nobody act any
+// more; what a step's goroutine does until then is in the transaction, or ends it.
+func (w *openWrites) send(ctx context.Context) error {
+	if !w.c.wal { // COMMIT waits for readers. It has one try: the driver rolls back what was refused.
+		if err := w.c.waitFor(ctx, w.s.opts.BusyTimeout); err != nil {
+			_ = w.tx.Rollback() //nolint:errcheck // end closes the connection
+			return err
+		}
+	}
+	w.c.guard.allow()
+	err := w.tx.Commit()
+	if err == nil && !w.c.wal && w.c.waitFor(ctx, w.s.slice()) != nil {
+		w.Taint()
+	}
+	return err
+}
+
+func errBroken() error {
+	return &core.RefusedError{Reason: "a step ended the transaction, which is the audit store's too: leave BEGIN, COMMIT and ROLLBACK out of the change"}
+}
+
+// blame finds out who is the reason of a conflict, when all is rolled back: nobody
+// else can have written since the transaction began, but a step can.
+func (w *openWrites) blame(ctx context.Context, a core.Append, err error) error {
+	var conflict *core.ConflictError
+	if !errors.As(err, &conflict) || core.CheckEntries(a.Lease.Ledger, w.begunAt.Seq, w.begunAt.Hash, a.Entries) != nil {
+		return err
+	}
+	own := map[string]bool{} // changes with an entry before, in the same append
+	for i := range a.Entries {
+		e := &a.Entries[i]
+		var at uint64
+		if e.ChangeID == "" || own[e.ChangeID] {
+			continue
+		}
+		own[e.ChangeID] = true
+		if rerr := w.c.row(ctx, selectSeq, []any{a.Lease.Ledger, e.ChangeID}, &at); rerr != nil && !errors.Is(rerr, sql.ErrNoRows) || at != e.PrevSeq {
+			return err
+		}
+	}
+	return &core.RefusedError{Reason: steppedOn} // without err: the lease is not lost
+}
+
+// steppedOn is why a change is refused that wrote to the store's tables.
+const steppedOn = "a step wrote to the tables of the audit store"
+
 func (w *openWrites) write(ctx context.Context, a core.Append) error {
 	t := w.ledger
 	if w.c.guard.broken() {
-		return &core.RefusedError{Reason: "a step ended the transaction, which is the audit store's too: leave BEGIN, COMMIT and ROLLBACK out of the change"}
+		return errBroken()
 	}
 	if err := w.s.there(); err != nil {
 		return err
@@ -190,7 +241,7 @@ func (w *openWrites) write(ctx context.Context, a core.Append) error {
 	case errors.As(err, &conflict):
 		return err
 	case errors.Is(err, errStale):
-		return &core.RefusedError{Reason: "a step wrote to the tables of the audit store"}
+		return &core.RefusedError{Reason: steppedOn}
 	}
 	return &core.RefusedError{Reason: "the record", Err: w.s.fault("append", err)}
 }
@@ -202,11 +253,17 @@ func isNoTransaction(err error) bool {
 }
 
 // commits refuses the commits of a connection whose transaction is a change's: only
-// the store may end it. SQLite asks it before each.
+// the store may end it. SQLite asks it before each, and when a statement is prepared.
 type commits struct {
-	refusing   atomic.Bool
+	state      atomic.Int32 // commitsFree and so on
 	rolledBack atomic.Bool
 }
+
+const (
+	commitsFree    = iota // the transaction is the store's own
+	commitsRefused        // a change's
+	commitOnce            // a change's, with its entries
+)
 
 // watch begins to be asked by a connection of the driver.
 func (g *commits) watch(driverConn any) error {
@@ -215,23 +272,46 @@ func (g *commits) watch(driverConn any) error {
 		return fmt.Errorf("the driver's %T has no hooks", driverConn)
 	}
 	h.RegisterCommitHook(func() int32 {
-		if g.refusing.Load() {
-			return 1
+		if g.state.Load() == commitsFree || !g.rolledBack.Load() && g.state.CompareAndSwap(commitOnce, commitsRefused) {
+			return 0
 		}
-		return 0
+		return 1
 	})
-	h.RegisterRollbackHook(func() { g.rolledBack.Store(true) })
-	return nil
+	h.RegisterRollbackHook(func() {
+		if g.state.Load() != commitsFree {
+			g.rolledBack.Store(true)
+		}
+	})
+	a, ok := driverConn.(sqlite.AuthorizerRegisterer)
+	if !ok {
+		return fmt.Errorf("the driver's %T has no authorizer", driverConn)
+	}
+	return a.RegisterAuthorizer(func(action sqlite.AuthorizerActionCode, name, value, _, _ string) sqlite.AuthorizerReturnCode {
+		if g.state.Load() == commitsRefused && action == sqlite.AuthPragma && value != "" && unsafePragma(name) {
+			return sqlite.AuthorizerDeny
+		}
+		return sqlite.AuthorizerOK
+	})
+}
+
+// unsafePragma lists what would keep a transaction from being taken back, or others
+// from reading.
+func unsafePragma(name string) bool {
+	switch strings.ToLower(name) {
+	case "journal_mode", "locking_mode", "synchronous", "writable_schema":
+		return true
+	}
+	return false
 }
 
 func (g *commits) begin() {
 	g.rolledBack.Store(false)
-	g.refusing.Store(true)
+	g.state.Store(commitsRefused)
 }
 
-func (g *commits) allow() { g.refusing.Store(false) }
+func (g *commits) allow() { g.state.Store(commitOnce) }
 
-func (g *commits) end() { g.refusing.Store(false) }
+func (g *commits) end() { g.state.Store(commitsFree) }
 
 // broken reports whether the transaction is not the one that was begun any more.
 func (g *commits) broken() bool { return g.rolledBack.Load() }

@@ -106,6 +106,11 @@ func (s *Store) open(ctx context.Context) error {
 // prepare makes the file a store if it is new, and finds out whether it is one,
 // and can be written, if it is not.
 func (s *Store) prepare(ctx context.Context) error {
+	if s.opts.Within != nil {
+		if err := s.checkJournal(ctx, s.writer); err != nil {
+			return err
+		}
+	}
 	state, err := s.inspect(ctx, s.writer)
 	if err != nil {
 		return err
@@ -162,10 +167,11 @@ func (s *Store) Close() error {
 	var err error
 	s.once.Do(func() {
 		close(s.closed)
-		s.mu.Lock()
-		defer s.mu.Unlock()
+		s.mu.Lock() // not for longer: who still writes notes the head
+		open := []*conn{s.reader, s.writer}
+		s.mu.Unlock()
 		// The writer last: closing the last connection folds the log in.
-		for _, c := range []*conn{s.reader, s.writer} {
+		for _, c := range open {
 			if c == nil {
 				continue
 			}

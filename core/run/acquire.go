@@ -96,22 +96,32 @@ func (r *Runner) obtain(ctx context.Context, exec string, stop <-chan struct{}, 
 				return nil, err
 			}
 		}
+		_, live := r.o.Store.(core.LiveStore)
 		limit := max(r.o.Lease, 10*time.Second)
-		if _, live := r.o.Store.(core.LiveStore); live && takeover && !blockedFrom.IsZero() { // see locked, below
-			limit = min(limit, max(r.o.Wait-r.o.Now().Sub(blockedFrom), time.Second))
+		if live && takeover { // it may be locked, see below: short tries, so that a request to stop is heard between them
+			limit = time.Second
 		}
 		h, err := r.acquire(ctx, exec, snap, in, takeover, limit)
 		// A holder that shares the store's transactions (core.LiveStore) may keep the store
 		// locked for longer than its lease: that is alive enough to wait for.
 		var away *core.UnavailableError
-		locked := takeover && core.IsUnknown(err) && errors.As(err, &away)
+		locked := live && takeover && core.IsUnknown(err) && errors.As(err, &away)
 		if (errors.Is(err, core.ErrConflict) || locked) && !in.unlock {
 			if blockedFrom.IsZero() {
 				blockedFrom = arrived
 			}
 			wait.begin(ctx, arrived, snap.Head.Holder)
 			if over := r.o.Now().Sub(blockedFrom); over > max(r.o.Wait, 0) && (r.o.Wait >= 0 || locked) {
-				return nil, &core.HeldError{Ledger: r.o.Ledger, Holder: snap.Head.Holder, Token: snap.Head.Token, Waited: over}
+				held := &core.HeldError{Ledger: r.o.Ledger, Holder: snap.Head.Holder, Token: snap.Head.Token, Waited: over}
+				if locked {
+					held.Why = away.Error()
+				}
+				return nil, held
+			}
+			select {
+			case <-stop:
+				return nil, &core.InterruptedError{Reason: "asked to stop while waiting for the ledger"}
+			default:
 			}
 			continue // somebody was faster: look again
 		}
@@ -274,7 +284,11 @@ func (r *Runner) takeBackIntent(ctx context.Context, h *holding, entries []core.
 	ctx, cancel := context.WithTimeout(last, max(time.Second, r.o.Lease/5))
 	defer cancel()
 	before := h.snapshot
-	if len(entries) > 0 && h.reload(ctx) == nil && h.hash == entries[len(entries)-1].Hash {
+	loaded := h.reload(ctx)
+	if _, live := h.store.(core.LiveStore); live && errors.Is(loaded, core.ErrLeaseLost) {
+		return // its writes do not land after their answer: the lease is another's
+	}
+	if len(entries) > 0 && loaded == nil && h.hash == entries[len(entries)-1].Hash {
 		started := entries[len(entries)-1]
 		back := []core.Entry{notBegunEntry(started, before.Records[started.ChangeID], r.o.Now())}
 		core.Seal(r.o.Ledger, h.seq, h.hash, back)

@@ -154,6 +154,7 @@ func mixed() []core.Stage {
 		stage("side", probed("q1", "1"), retried("r1", "2"), reversible("v1", "3"), flaky("f1", "4")),
 		stage("settings", kept("k1", "1"), plain("n2", "2")),
 		stage("shared", refused("s2", "1"), shared("s3", "2")),
+		stage("live", inside("l1", "1"), inside("l2", "2")),
 		after(stage("late", inTx("t3", "1")), "main", "side", "shared", "settings"),
 	}
 }

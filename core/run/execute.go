@@ -43,10 +43,13 @@ func (x *execution) one(ctx context.Context, st *plan.Stage, cur *plan.Change) (
 		}
 		res = x.rollBack(ctx, st, cur, res)
 	}
+	before := x.before
 	nst, next, err := x.finish(ctx, st, cur, res)
+	x.closeShared(cur, res.items)
 	var refused *core.RefusedError
 	if res.items != nil && errors.As(err, &refused) {
 		// Nothing was written, and the lease is still ours: a failed change.
+		x.before = before // the next one's intent, which was refused with it, has set its own
 		failed := x.rolledBack(ctx, st, cur, res.began, failure{err: refused, step: -1}, nothingShared)
 		return x.finish(ctx, st, cur, failed)
 	}

@@ -2,7 +2,6 @@ package run
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -40,11 +39,8 @@ func (x *execution) performShared(ctx context.Context, st *plan.Stage, cur *plan
 	if open, live := writes.(core.OpenWrites); live {
 		ctx = core.WithTaint(ctx, open.Taint)
 		defer func() {
-			if res.items != nil { // they are the append's now
-				return
-			}
-			if err := errors.Join(open.Discard(), x.h.unpin(ctx)); err != nil {
-				x.emit(Warned{Text: "the transaction of change " + cur.Change.ID + " was rolled back", Err: err})
+			if res.items == nil { // otherwise they are the append's now
+				x.closeShared(cur, writes)
 			}
 		}()
 	}
@@ -61,6 +57,20 @@ func (x *execution) performShared(ctx context.Context, st *plan.Stage, cur *plan
 	return res
 }
 
+// closeShared rolls back the writes of a change in a transaction of the store that is
+// still open: nobody else would.
+func (x *execution) closeShared(cur *plan.Change, writes any) {
+	open, live := writes.(core.OpenWrites)
+	if !live {
+		return
+	}
+	err := open.Discard()
+	x.h.unpin()
+	if err != nil {
+		x.emit(Warned{Text: "the transaction of change " + cur.Change.ID + " was rolled back", Err: x.secrets.RedactError(err)})
+	}
+}
+
 // shared begins the writes of a change of a target system.
 func (x *execution) shared(ctx context.Context, id string) (core.SharedWrites, error) {
 	if t, ok := x.r.o.Targets[id].(core.CollectingTarget); ok {
@@ -75,7 +85,8 @@ func (x *execution) shared(ctx context.Context, id string) (core.SharedWrites, e
 	}
 	open, err := store.Begin(ctx, x.h.lease)
 	if err != nil {
-		return nil, errors.Join(wrapStore(err), x.h.unpin(ctx))
+		x.h.unpin()
+		return nil, wrapStore(err)
 	}
 	return open, nil
 }

@@ -90,22 +90,23 @@ func (k *keeper) trustFrom(t time.Time) {
 // pin says that a transaction of the store is about to be open in which this
 // execution writes. While it is, nobody else can take the lease, whatever time it is,
 // and it cannot be renewed either. The append that commits it ends this, or unpin.
-func (k *keeper) pin(ctx context.Context) error { return k.setPinned(ctx, true) }
-
-func (k *keeper) unpin(ctx context.Context) error {
-	return k.setPinned(context.WithoutCancel(ctx), false)
-}
-
-// setPinned waits for the renewal that is under way: it would wait for the transaction.
-func (k *keeper) setPinned(ctx context.Context, pinned bool) error {
+//
+// It waits for the renewal that is under way, which would wait for the transaction.
+func (k *keeper) pin(ctx context.Context) error {
 	if err := k.lock(ctx); err != nil {
 		return err
 	}
 	defer k.unlock()
+	k.setPinned(true)
+	return nil
+}
+
+func (k *keeper) unpin() { k.setPinned(false) }
+
+func (k *keeper) setPinned(pinned bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.pinned = pinned
-	return nil
 }
 
 func (k *keeper) isPinned() bool {
@@ -296,9 +297,7 @@ func (k *keeper) append(ctx context.Context, entries []core.Entry, release bool,
 	err := insist(ctx, k.duration, func(ctx context.Context) error { return send(ctx, a) })
 	failpoint.Hit(failpoint.Appended)
 	if items != nil {
-		k.mu.Lock()
-		k.pinned = false // its transaction has ended
-		k.mu.Unlock()
+		k.unpin() // its transaction has ended
 	}
 	if err != nil {
 		if errors.Is(err, core.ErrLeaseLost) || errors.Is(err, core.ErrConflict) {

@@ -58,6 +58,7 @@ type tb interface {
 type world struct {
 	t      tb
 	store  *memstore.Store
+	live   *live // its lock
 	db     *database
 	svc    *service
 	stages []core.Stage
@@ -68,8 +69,9 @@ type world struct {
 
 func newWorld(t tb, stages ...core.Stage) *world {
 	mu := new(sync.Mutex)
+	db := newDatabase(mu)
 	return &world{
-		t: t, store: memstore.New(), db: newDatabase(mu), svc: newService(mu), stages: stages,
+		t: t, store: memstore.New(), live: newLive(db), db: db, svc: newService(mu), stages: stages,
 		lease: 2 * time.Second, pause: 10 * time.Second,
 	}
 }
@@ -186,7 +188,7 @@ func (p *process) now() time.Time {
 func (p *process) options() run.Options {
 	o := run.Options{
 		Ledger: ledger, Stages: p.w.stages, Store: procStore{p, p.w.store}, Lease: p.w.lease, Wait: time.Minute, Grace: time.Second,
-		Targets: map[string]core.Target{"db": &dbTarget{"db", p.w.db, p}, "svc": &svcTarget{"svc", p.w.svc, p}, "aud": &sharedTarget{p}},
+		Targets: map[string]core.Target{"db": &dbTarget{"db", p.w.db, p}, "svc": &svcTarget{"svc", p.w.svc, p}, "aud": &sharedTarget{p}, "app": &liveTarget{p}},
 		Now:     p.now, Host: p.name,
 		Events: func(e run.Event) {
 			p.mu.Lock()
@@ -285,17 +287,28 @@ func (s procStore) Load(ctx context.Context, l string) (snap core.Snapshot, err 
 	return snap, err
 }
 
+// alone acts under the store's lock.
+func (s procStore) alone(ctx context.Context, site string, act func() error) error {
+	return s.write(ctx, site, func() error {
+		if err := s.p.w.live.lock(context.WithoutCancel(ctx)); err != nil { // it is on its way
+			return err
+		}
+		defer s.p.w.live.unlock()
+		return act()
+	})
+}
+
 func (s procStore) Acquire(ctx context.Context, a core.Acquisition) error {
 	given := ctx
 	// A request that is under way lands, whether or not its sender still waits.
 	if ctx.Err() == nil {
 		ctx = context.WithoutCancel(ctx)
 	}
-	return s.write(given, "acquire", func() error { return s.in.Acquire(ctx, a) })
+	return s.alone(given, "acquire", func() error { return s.in.Acquire(ctx, a) })
 }
 
 func (s procStore) Append(ctx context.Context, a core.Append) error {
-	return s.write(ctx, "append", func() error { return s.in.Append(ctx, a) })
+	return s.alone(ctx, "append", func() error { return s.in.Append(ctx, a) })
 }
 
 func (s procStore) Domain() string {
@@ -306,15 +319,29 @@ func (s procStore) Domain() string {
 }
 
 func (s procStore) AppendShared(ctx context.Context, a core.Append, items any) error {
-	return s.write(ctx, "append", func() error { return s.in.(core.SharingStore).AppendShared(ctx, a, items) })
+	t, ok := items.(*liveTx)
+	if !ok {
+		return s.alone(ctx, "append", func() error { return s.in.(core.SharingStore).AppendShared(ctx, a, items) })
+	}
+	defer func() {
+		if !t.ended { // it was not even sent, or its process died
+			t.end()
+		}
+	}()
+	return s.write(ctx, "append live", func() error {
+		if !t.ended { // which is its lock
+			defer t.end()
+		}
+		return s.in.(core.SharingStore).AppendShared(context.WithoutCancel(ctx), a, t.commit)
+	})
 }
 
 func (s procStore) Renew(ctx context.Context, l core.Lease) error {
-	return s.write(ctx, "renew", func() error { return s.in.Renew(ctx, l) })
+	return s.alone(ctx, "renew", func() error { return s.in.Renew(ctx, l) })
 }
 
 func (s procStore) Release(ctx context.Context, l core.Lease) error {
-	return s.write(ctx, "release", func() error { return s.in.Release(ctx, l) })
+	return s.alone(ctx, "release", func() error { return s.in.Release(ctx, l) })
 }
 
 func (s procStore) History(ctx context.Context, q core.HistoryQuery) (core.HistoryPage, error) {

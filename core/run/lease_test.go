@@ -276,7 +276,8 @@ func TestSlowStoreKeepsTheLease(t *testing.T) {
 		w := newWorld(t, stage("main", slow(plain("n1", "1"), 20*time.Second), inTx("t2", "2")))
 		o := w.process(nil).apply(func(o *run.Options) {
 			o.Lease = time.Second
-			delete(o.Targets, "aud") // it shares the store, which is wrapped here
+			delete(o.Targets, "aud") // they share the store, which is wrapped here
+			delete(o.Targets, "app")
 			o.Store = distant{w.store, 400 * time.Millisecond}
 		})
 		wantCode(t, o, "")
