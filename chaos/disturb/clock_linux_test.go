@@ -62,6 +62,41 @@ func TestClocksAndALivingHolder(t *testing.T) {
 	s.end()
 }
 
+// TestClocksAndAHolderInItsTransaction: where the audit store is in the target system's
+// file, a holder that is stopped in its change's transaction is not robbed, whatever the
+// clocks say, and commits when it goes on.
+func TestClocksAndAHolderInItsTransaction(t *testing.T) {
+	t.Parallel()
+	b := lab.NewBench(t, disturb.Needs{})
+	s := newScenario(t, b, "clocks an hour off, holder stopped in the file's transaction", "the contender ends 75, the holder commits", 8)
+	for i, p := range pairs() {
+		if !disturb.Full() && i%3 != 0 {
+			continue
+		}
+		s.try(fmt.Sprintf("holder %s/contender %s", cmp.Or(p[0], "right"), cmp.Or(p[1], "right")), time.Second, func(t testing.TB, lease time.Duration) (int, int) {
+			w := b.World(t, disturb.Spec{Store: disturb.Within, Target: disturb.SQLite, Lease: lease, Wait: 2 * lease, Changes: disturb.Changes(3, disturb.Change{})})
+			holder := w.Start(t, disturb.Way{Clock: p[0], Failpoint: "step.done=stop"}, "apply")
+			holder.AwaitStop(t)
+			if end := w.Do(t, disturb.Way{Clock: p[1]}, "apply"); end.String() != held {
+				t.Errorf("the contender ended with %s, want %s:\n%s", end, held, end.Said)
+			}
+			if got := w.Effects(t); len(got) > 0 {
+				standstill.Violated(t, "there are effects of an open transaction: %v", got)
+			}
+			holder.Signal(t, syscall.SIGCONT)
+			if end := holder.Wait(t); end.Exit != 0 {
+				t.Errorf("the holder ended with %s:\n%s", end, end.Said)
+			}
+			if got := executions(t, w); len(got) != 1 {
+				t.Errorf("executions %q wrote, want the holder's only", got)
+			}
+			effects, _ := w.CheckDone(t)
+			return 2, effects
+		})
+	}
+	s.end()
+}
+
 // TestClocksAndAStoppedHolder: a contender takes over after the lease and not before,
 // whatever the clocks say, and the holder that wakes then is fenced.
 func TestClocksAndAStoppedHolder(t *testing.T) {

@@ -29,6 +29,7 @@ func TestTenAtOnce(t *testing.T) {
 		needs  disturb.Needs
 	}{
 		{disturb.Embedded, disturb.SQLite, disturb.Needs{}},
+		{disturb.Within, disturb.SQLite, disturb.Needs{}},
 		{disturb.DynamoDB, disturb.Postgres, disturb.Needs{DynamoDB: true, Postgres: true}},
 	} {
 		t.Run(string(tt.store)+" "+string(tt.target), func(t *testing.T) {

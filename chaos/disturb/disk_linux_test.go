@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/flamingock/flamingock-go/chaos/disturb"
+	"github.com/flamingock/flamingock-go/internal/standstill"
 )
 
 // onOwnDisks marks the child in which small disks can be mounted.
@@ -102,19 +103,21 @@ func fullDisks(t *testing.T) {
 	b := lab.NewBench(t, disturb.Needs{})
 	s := newScenario(t, b, "full disk", "ends 69 or 70; with room: done", 4)
 	for _, tt := range []struct {
-		full []string
-		want []string
+		store disturb.StoreKind
+		full  []string
+		want  []string
 	}{
-		{[]string{"store"}, []string{away}},
+		{disturb.Embedded, []string{"store"}, []string{away}},
 		// A statement that finds no room is a failed change, which is rolled back.
-		{[]string{"data"}, []string{away, "70 ChangeFailed"}},
-		{[]string{"store", "data"}, []string{away, "70 ChangeFailed"}},
+		{disturb.Embedded, []string{"data"}, []string{away, "70 ChangeFailed"}},
+		{disturb.Embedded, []string{"store", "data"}, []string{away, "70 ChangeFailed"}},
+		{disturb.Within, []string{"data"}, []string{away, "70 ChangeFailed"}},
 	} {
 		for _, leave := range leaves {
-			s.try(fmt.Sprintf("%v/%d left", tt.full, leave), time.Second, func(t testing.TB, lease time.Duration) (int, int) {
+			s.try(fmt.Sprintf("%s/%v/%d left", tt.store, tt.full, leave), time.Second, func(t testing.TB, lease time.Duration) (int, int) {
 				// Each change takes some 20 KB in the target, and some of the store's.
 				w := b.World(t, disturb.Spec{
-					Store: disturb.Embedded, Target: disturb.SQLite, Lease: lease,
+					Store: tt.store, Target: disturb.SQLite, Lease: lease,
 					Changes: disturb.Changes(40, disturb.Change{After: "INSERT INTO bulk SELECT randomblob(20000)"}),
 				})
 				w.Exec(t, "CREATE TABLE bulk (b)")
@@ -129,6 +132,11 @@ func fullDisks(t *testing.T) {
 				}
 				for _, f := range free {
 					f()
+				}
+				if tt.store == disturb.Within { // not before: without room not even the log's index can be made
+					if apart := w.Apart(w.History(t), w.Effects(t)); len(apart) > 0 {
+						standstill.Violated(t, "the ledger and the target system are apart: %q", apart)
+					}
 				}
 				if end := w.Apply(t); end.Exit != 0 {
 					t.Errorf("with room the run ended with %s:\n%s", end, end.Said)

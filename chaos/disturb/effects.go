@@ -16,6 +16,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/flamingock/flamingock-go/core"
+	"github.com/flamingock/flamingock-go/internal/app/operation"
 )
 
 // The table has no key: what is done twice shows as two rows.
@@ -149,6 +152,29 @@ func Violations(got, want map[string]int) []string {
 		}
 	}
 	return out
+}
+
+// Apart says what tells a ledger and its target system apart, if they share their
+// transactions: an effect without its APPLIED, or the other way round. Changes that run
+// without a transaction are not looked at.
+func (w *World) Apart(entries []operation.EntryData, effects map[string]int) []string {
+	if w.Store != Within && w.Target != Shared {
+		return nil
+	}
+	applied := map[string]int{}
+	for i := range entries {
+		if entries[i].State == core.StateApplied {
+			applied[entries[i].ChangeID]++
+		}
+	}
+	effects = maps.Clone(effects)
+	for _, c := range w.Changes {
+		if c.Direct {
+			delete(effects, c.ID)
+			delete(applied, c.ID)
+		}
+	}
+	return Violations(effects, applied)
 }
 
 // Exec executes SQL in the world's SQLite file.

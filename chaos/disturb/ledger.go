@@ -97,6 +97,9 @@ func (w *World) CheckDone(t testing.TB) (effects, violations int) {
 			standstill.Violated(t, "%s: %s took effect %d times, and is recorded as applied %d times", w.Ledger, c.ID, got[c.ID], applied[c.ID])
 		}
 	}
+	if apart := w.Apart(entries, got); len(apart) > 0 {
+		standstill.Violated(t, "%s: the ledger and the target system are apart: %q", w.Ledger, apart)
+	}
 	if len(faults) > 0 {
 		t.Errorf("%s (%s, %s):\n  %s\nledger:\n%s", w.Ledger, w.Store, w.Target, strings.Join(faults, "\n  "), Lines(entries))
 	}

@@ -26,12 +26,15 @@ var (
 	local    = system{disturb.Embedded, disturb.SQLite}
 	half     = system{disturb.DynamoDB, disturb.SQLite}
 	shared   = system{disturb.DynamoDB, disturb.Shared}
-	anywhere = []system{remote, local, mixed, half, shared}
-	marked   = []system{remote, local, mixed, half} // TX_SEPARATE_WITH_MARKER
+	within   = system{disturb.Within, disturb.SQLite} // one file
+	anywhere = []system{remote, local, mixed, half, shared, within}
+	apart    = []system{remote, local, mixed, half, shared} // store and target system are two
+	marked   = []system{remote, local, mixed, half}         // TX_SEPARATE_WITH_MARKER
 	postgres = []system{remote, mixed}
 	sqlite   = []system{local, half}
 	dynamodb = []system{remote, shared, half}
-	embedded = []system{local, mixed}
+	embedded = []system{local, mixed, within}
+	oneFile  = []system{within}
 )
 
 // How runs end in the table below.
@@ -95,9 +98,9 @@ var pauses = []pause{
 	{point: "target.committing", on: sqlite, kind: "tx", second: held, first: lost, before: "0 0", after: "1 0", last: done},
 
 	// Recording and releasing.
-	{point: "append.sending", on: anywhere, kind: "tx", second: done, first: lost, before: "1 1", after: "1 1", last: done},
+	{point: "append.sending", on: apart, kind: "tx", second: done, first: lost, before: "1 1", after: "1 1", last: done},
 	{point: "append.answered", on: anywhere, kind: "tx", second: done, first: lost, before: "1 1", after: "1 1", last: done},
-	{point: "append.sending#2", on: anywhere, kind: "tx", second: done, first: lost, before: "1 1", after: "1 1", last: done, note: "with the release"},
+	{point: "append.sending#2", on: apart, kind: "tx", second: done, first: lost, before: "1 1", after: "1 1", last: done, note: "with the release"},
 	{point: "append.answered#2", on: anywhere, kind: "tx", second: done, first: done, before: "1 1", after: "1 1", last: done, note: "released already"},
 	{point: "markers.deleted", on: marked, kind: "tx", second: done, first: done, before: "1 1", after: "1 1", last: done, note: "released already"},
 	// The server is still at the statement when the contender comes.
@@ -108,6 +111,19 @@ var pauses = []pause{
 	// others out, and is not robbed. The first transaction makes the file.
 	{point: "store.writing", on: embedded, kind: "tx", second: away, first: done, before: "0 0", after: "1 1", last: done, writes: true},
 	{point: "store.writing#2", on: embedded, kind: "tx", second: away, first: done, before: "0 0", after: "1 1", last: done, writes: true},
+
+	// Where the store is in the target system's file, a change holds the file from its
+	// first step to its COMMIT. Nobody can take over, and so the holder is right to commit.
+	{point: "target.begun", on: oneFile, kind: "tx", second: held, first: done, before: "0 0", after: "1 1", last: done, writes: true},
+	{point: "step.starting", on: oneFile, kind: "tx", second: held, first: done, before: "0 0", after: "1 1", last: done, writes: true},
+	{point: "step.done", on: oneFile, kind: "tx", second: held, first: done, before: "0 0", after: "1 1", last: done, writes: true},
+	{point: "append.sending", on: oneFile, kind: "tx", second: held, first: done, before: "0 0", after: "1 1", last: done, writes: true},
+	{point: "store.writing#4", on: oneFile, kind: "tx", second: held, first: done, before: "0 0", after: "1 1", last: done, writes: true, note: "COMMIT of the first"},
+	{point: "store.written#4", on: oneFile, kind: "tx", second: done, first: lost, before: "1 1", after: "1 1", last: done},
+	{point: "target.begun#2", on: oneFile, kind: "tx", second: held, first: done, before: "1 0", after: "1 1", last: done, writes: true},
+	{point: "store.writing#5", on: oneFile, kind: "tx", second: held, first: done, before: "1 0", after: "1 1", last: done, writes: true},
+	{point: "store.written#5", on: oneFile, kind: "tx", second: done, first: done, before: "1 1", after: "1 1", last: done, note: "released already"},
+	{point: "store.writing#3", on: oneFile, kind: "tx", second: away, first: done, before: "0 0", after: "1 1", last: done, writes: true, note: "nobody holds the lease yet"},
 
 	// Without a transaction the successor asks a person. What the holder was about to
 	// do when it was stopped, it does; nothing after that.
@@ -130,6 +146,14 @@ func (p *pause) changes(lease time.Duration) []disturb.Change {
 	return disturb.Changes(2, c)
 }
 
+// wait is as long as anywhere, but where it is in vain.
+func (p *pause) wait(sys system, lease time.Duration) time.Duration {
+	if sys == within && p.second == held {
+		return 2 * lease
+	}
+	return 0
+}
+
 func counts(effects map[string]int) string {
 	return fmt.Sprint(effects["change-001"], effects["change-002"])
 }
@@ -148,9 +172,42 @@ func TestPaused(t *testing.T) {
 		}
 		for _, sys := range on {
 			s.try(fmt.Sprintf("%s/%s/%s/%s", strings.ReplaceAll(p.point, "#", "-"), p.kind, sys.store, sys.target), 2*time.Second, func(t testing.TB, lease time.Duration) (int, int) {
-				return 3, p.check(t, b.World(t, disturb.Spec{Store: sys.store, Target: sys.target, Changes: p.changes(lease), Lease: lease}))
+				return 3, p.check(t, b.World(t, disturb.Spec{Store: sys.store, Target: sys.target, Changes: p.changes(lease), Lease: lease, Wait: p.wait(sys, lease)}))
 			})
 		}
+	}
+	s.end()
+}
+
+// TestWaitedFor: a holder that is stopped in its transaction of the file for longer than
+// its lease, and then goes on, is waited for. It commits, and its successor finds that.
+func TestWaitedFor(t *testing.T) {
+	t.Parallel()
+	b := lab.NewBench(t, disturb.Needs{})
+	s := newScenario(t, b, "holder stopped in the file's transaction, and waited for", "both end 0, the holder did it all", 8)
+	for _, point := range []string{"target.begun", "step.done#2", "store.writing#4"} {
+		s.try(strings.ReplaceAll(point, "#", "-"), time.Second, func(t testing.TB, lease time.Duration) (int, int) {
+			w := b.World(t, disturb.Spec{Store: disturb.Within, Target: disturb.SQLite, Lease: lease, Changes: disturb.Changes(3, disturb.Change{})})
+			holder := w.Start(t, disturb.Way{Failpoint: point + "=stop"}, "apply")
+			holder.AwaitStop(t)
+			contender := w.Start(t, disturb.Way{}, "apply")
+			select {
+			case <-contender.Ended():
+				t.Error("the contender did not wait")
+			case <-time.After(3 * lease): // to be stopped for longer than the lease is the disturbance
+			}
+			holder.Signal(t, syscall.SIGCONT)
+			for who, run := range map[string]*disturb.Process{"holder": holder, "contender": contender} {
+				if end := run.Wait(t); end.Exit != 0 {
+					t.Errorf("the %s ended with %s:\n%s", who, end, end.Said)
+				}
+			}
+			if got := executions(t, w); len(got) != 1 {
+				t.Errorf("executions %q wrote, want the holder's only:\n%s", got, disturb.Lines(w.History(t)))
+			}
+			effects, _ := w.CheckDone(t)
+			return 2, effects
+		})
 	}
 	s.end()
 }
@@ -163,6 +220,9 @@ func (p *pause) check(t testing.TB, w *disturb.World) (effects int) {
 	holder.Signal(t, syscall.SIGCONT)
 	first := holder.Wait(t)
 	after, now := w.Effects(t), w.History(t)
+	if faults := append(w.Apart(then, before), w.Apart(now, after)...); len(faults) > 0 {
+		standstill.Violated(t, "the ledger and the target system are apart: %q", faults)
+	}
 	if diff := cmp.Diff(then, now); (diff != "") != p.writes {
 		fail := t.Errorf
 		if diff != "" && second.Exit == 0 { // nothing was left to do

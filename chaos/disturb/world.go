@@ -22,6 +22,8 @@ type TargetKind string
 const (
 	Embedded StoreKind = "embedded"
 	DynamoDB StoreKind = "dynamodb"
+	// Within is the embedded store in the SQLite target system's database: TX_SHARED.
+	Within StoreKind = "within"
 
 	SQLite   TargetKind = "sqlite"
 	Postgres TargetKind = "postgres"
@@ -117,6 +119,8 @@ func (w *World) settings(t testing.TB) string {
 	switch w.Store {
 	case Embedded:
 		fmt.Fprintf(&s, "auditStore: { file: store/audit.db }\n")
+	case Within:
+		fmt.Fprintf(&s, "auditStore: { targetSystem: things }\n")
 	case DynamoDB:
 		if w.Endpoint == "" {
 			t.Fatal(errMissing)

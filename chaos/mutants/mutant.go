@@ -32,6 +32,9 @@ var (
 	planner     = Suite{Package: "./core/plan"}
 	inMemory    = Suite{Package: "./core/memstore"}
 	embedded    = Suite{Package: "./core/filestore", Run: "Conformance"}
+	inOneFile   = Suite{Package: "./core/filestore", Run: "Shared"}
+	killed      = Suite{Package: "./chaos/process", Run: "TestKilled/within"}
+	stopped     = Suite{Package: "./chaos/disturb", Run: "HolderInItsTransaction|WaitedFor"}
 	onDynamoDB  = Suite{Package: "./dynamo", Run: "Conformance|Torn|Robbed|Seen|Busy", Needs: "FLAMINGOCK_TEST_DYNAMODB_URI"}
 	sqlite      = Suite{Package: "./targets/sqlite", Run: "Conformance"}
 	postgres    = Suite{Package: "./targets/postgres", Run: "Commit|Cut|Killed"}
@@ -42,7 +45,7 @@ var (
 // All returns every mutant.
 func All() []Mutant {
 	var all []Mutant
-	for _, group := range [][]Mutant{inStores(), inRunner(), inPlanner(), inTargets()} {
+	for _, group := range [][]Mutant{inStores(), inRunner(), inPlanner(), inTargets(), inOneTransaction()} {
 		all = append(all, group...)
 	}
 	for i := range all {

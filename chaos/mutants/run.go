@@ -152,7 +152,11 @@ func (r *Runner) test(ctx context.Context, s Suite, overlay string) (failed []st
 	if s.Run != "" {
 		args = append(args, "-run", s.Run)
 	}
-	out, err = r.command(ctx, append(args, s.Package)...).CombinedOutput()
+	cmd := r.command(ctx, append(args, s.Package)...)
+	if overlay != "" { // for what the tests build themselves
+		cmd.Env = append(cmd.Environ(), "GOFLAGS=-overlay="+overlay)
+	}
+	out, err = cmd.CombinedOutput()
 	if err == nil || ctx.Err() != nil {
 		return nil, out, ctx.Err()
 	}

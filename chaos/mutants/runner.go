@@ -47,7 +47,7 @@ func inRunner() []Mutant {
 		},
 		{
 			Rule: "a lost acquisition's STARTED is taken back by its owner", File: acquire,
-			Old: "h.reload(ctx) == nil && h.hash == entries[len(entries)-1].Hash", New: "h.reload(ctx) == nil && h.hash == \"\"", Suites: both,
+			Old: "loaded == nil && h.hash == entries[len(entries)-1].Hash", New: "loaded == nil && h.hash == \"\"", Suites: both,
 		},
 		{
 			Rule: "STARTED is durable before the first side effect", File: "core/run/capture.go",

@@ -14,7 +14,8 @@ type place struct{ scenario, row int }
 const stride = 16
 
 // bounded chooses where a bounded run kills: on each audit store at every kind of point
-// once, each time in another scenario, and at a few rows of every scenario.
+// once, each time in another scenario, and at a few rows of every scenario: where the
+// audit store's transactions are shared, at those around each COMMIT.
 func bounded(all []scenario) (map[place]bool, error) {
 	type kind struct{ point, store string }
 	var kinds []kind
@@ -34,7 +35,9 @@ func bounded(all []scenario) (map[place]bool, error) {
 				kinds = append(kinds, k)
 			}
 			where[k] = append(where[k], place{i, at})
-			if at%stride == i%stride {
+			// Around the COMMIT that an effect and its APPLIED share.
+			beside := at > 0 && rows[at-1].then != r.then || at+1 < len(rows) && rows[at+1].then != r.then
+			if at%stride == i%stride || s.shares && beside {
 				chosen[place{i, at}] = true
 			}
 		}

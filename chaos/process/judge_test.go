@@ -5,11 +5,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/flamingock/flamingock-go/core"
 )
 
 // seen is what a case showed.
 type seen struct {
 	found    string
+	apart    string // how the ledger and the target system differed at the kill, if they share transactions
 	exit     int
 	person   string
 	listed   bool // issue list has what the person was asked
@@ -29,6 +32,7 @@ func judge(want outcome, got seen) (violations []string) {
 		}
 	}
 	differ("the target system at the kill", got.found, want.found)
+	differ("the ledger and the target system are apart", got.apart, "")
 	differ("exit code of the next run", got.exit, want.exit)
 	differ("a person answers", got.person, want.person)
 	differ("issue list has it", got.listed, want.person != "")
@@ -41,6 +45,32 @@ func judge(want outcome, got seen) (violations []string) {
 	return violations
 }
 
+// never says what must not be on any machine: an effect that is there twice, where a
+// change is not repeated on its author's word, and a chain that is broken.
+func (s *scenario) never(got seen) string {
+	if got.verified == core.CodeConfigInvalid.Exit() {
+		return "the ledger is damaged"
+	}
+	if got.apart != "" {
+		return "at the kill: " + got.apart
+	}
+	if effects := strings.Fields(got.content); !strings.Contains(s.name, "ALWAYS_RETRY") && len(slices.Compact(effects)) != len(effects) {
+		return "the target system at the end: " + got.content
+	}
+	return ""
+}
+
+func TestNever(t *testing.T) {
+	once, always := &scenario{name: "plain file"}, &scenario{name: "plain file, ALWAYS_RETRY"}
+	twice, damaged := seen{content: "one one two-a"}, seen{content: onceEach, verified: 78}
+	if once.never(seen{content: onceEach, verified: 75}) != "" || always.never(twice) != "" {
+		t.Error("what may be is not allowed")
+	}
+	if once.never(twice) == "" || always.never(damaged) == "" || always.never(seen{apart: "there is nothing"}) == "" {
+		t.Error("what must never be is not seen")
+	}
+}
+
 // The judge must see each kind of fault: a case that cannot fail shows nothing.
 func TestTheJudgeSees(t *testing.T) {
 	want := outcome{found: "one", history: plain}
@@ -49,17 +79,18 @@ func TestTheJudgeSees(t *testing.T) {
 		t.Fatalf("what is as it must be is judged: %q", v)
 	}
 	for name, spoil := range map[string]func(*seen){
-		"the target system at the kill":  func(s *seen) { s.found = "" },
-		"exit code of the next run":      func(s *seen) { s.exit = 79 },
-		"a person answers":               func(s *seen) { s.person = "one applied" },
-		"issue list has it":              func(s *seen) { s.listed = true },
-		"history":                        func(s *seen) { s.history = "one STARTED STARTED APPLIED, two STARTED APPLIED" },
-		"the target system at the end":   func(s *seen) { s.content = "one one two-a two-b" },
-		"the lock is held":               func(s *seen) { s.held = true },
-		"exit code of audit verify":      func(s *seen) { s.verified = 78 },
-		"exit code of one more run":      func(s *seen) { s.idle = 79 },
-		"after one more run":             func(s *seen) { s.after = plain + " | one one two-a two-b" },
-		"the target system at the end: ": func(s *seen) { s.content = "one two-a" },
+		"the target system at the kill":              func(s *seen) { s.found = "" },
+		"the ledger and the target system are apart": func(s *seen) { s.apart = "there is nothing" },
+		"exit code of the next run":                  func(s *seen) { s.exit = 79 },
+		"a person answers":                           func(s *seen) { s.person = "one applied" },
+		"issue list has it":                          func(s *seen) { s.listed = true },
+		"history":                                    func(s *seen) { s.history = "one STARTED STARTED APPLIED, two STARTED APPLIED" },
+		"the target system at the end":               func(s *seen) { s.content = "one one two-a two-b" },
+		"the lock is held":                           func(s *seen) { s.held = true },
+		"exit code of audit verify":                  func(s *seen) { s.verified = 78 },
+		"exit code of one more run":                  func(s *seen) { s.idle = 79 },
+		"after one more run":                         func(s *seen) { s.after = plain + " | one one two-a two-b" },
+		"the target system at the end: ":             func(s *seen) { s.content = "one two-a" },
 	} {
 		got := good
 		spoil(&got)

@@ -1,6 +1,7 @@
 package process_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -11,15 +12,18 @@ import (
 	"time"
 
 	"github.com/flamingock/flamingock-go/chaos/report"
+	"github.com/flamingock/flamingock-go/internal/standstill"
 )
 
 // scenario is one kind of target system on one kind of audit store, and a run to kill.
 type scenario struct {
 	name     string
-	store    string // embedded or dynamodb
+	store    string // embedded, dynamodb, or within: embedded, in the target system's database
 	make     maker
 	table    string
 	outcomes map[string]outcome
+	// shares says that an effect and its APPLIED are never apart: TX_SHARED.
+	shares bool
 	// before is where an earlier run was killed; "": the run to kill is the first.
 	before string
 	// args are the command to kill; nil: apply.
@@ -56,6 +60,28 @@ func (s *scenario) world(t testing.TB) *world {
 	return w
 }
 
+// feel feels the pulse of this process, the disk and the servers of a scenario.
+func (s *scenario) feel(t testing.TB) *standstill.Pulse {
+	t.Helper()
+	p := standstill.Feel(t, 8)
+	p.AskDisk(t)
+	if s.store == "dynamodb" || strings.HasPrefix(s.name, "DynamoDB") {
+		d := simulator(t)
+		p.Ask(t, "DynamoDB", func(ctx context.Context) error {
+			_, err := d.counters(ctx, "pulse")
+			return err
+		})
+	}
+	if strings.HasPrefix(s.name, "PostgreSQL") {
+		uri := server.Database(t)
+		p.Ask(t, "PostgreSQL", func(ctx context.Context) error {
+			_, err := rows(ctx, "pgx", uri)
+			return err
+		})
+	}
+	return p
+}
+
 func (s *scenario) command() []string {
 	if s.args == nil {
 		return []string{"apply"}
@@ -69,7 +95,7 @@ const attempts = 5
 
 // kill runs a fresh case that is killed at a row. It fails when the run goes another way
 // than the table.
-func (s *scenario) kill(t testing.TB, rows []row, at int) (w *world, found string) {
+func (s *scenario) kill(t testing.TB, rows []row, at int) (w *world, got seen) {
 	t.Helper()
 	want := names(rows[:at+1])
 	var passed []string
@@ -78,7 +104,16 @@ func (s *scenario) kill(t testing.TB, rows []row, at int) (w *world, found strin
 		r, trace := w.trace(t, rows[at].String(), s.env, s.command()...)
 		points, renewals := settled(trace)
 		if r.signal == syscall.SIGKILL && slices.Equal(points, want) {
-			return w, content(w.content(t))
+			if s.shares {
+				got.apart = w.apart(t)
+			}
+			got.found = content(w.content(t))
+			if w.system.mend != nil {
+				if err := w.system.mend(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return w, got
 		}
 		passed = points
 		if renewals == 0 || s.lease > 0 {
@@ -86,7 +121,7 @@ func (s *scenario) kill(t testing.TB, rows []row, at int) (w *world, found strin
 		}
 	}
 	t.Fatalf("%d runs were too slow: the last passed %q", attempts, passed)
-	return nil, ""
+	return nil, got
 }
 
 func content(effects []string) string {
@@ -94,8 +129,9 @@ func content(effects []string) string {
 	return strings.Join(effects, " ")
 }
 
-// recover runs again as somebody would who only sees exit codes and issues.
-func (w *world) recover(t testing.TB) (got seen) {
+// recover runs again as somebody would who only sees exit codes and issues, and adds to
+// what was seen at the kill.
+func (w *world) recover(t testing.TB, got seen) seen {
 	t.Helper()
 	r := w.run(t, w.binary, nil, "apply")
 	got.exit = r.exit
@@ -129,7 +165,7 @@ func (w *world) recover(t testing.TB) (got seen) {
 // back what is there in part.
 func (w *world) answer(t testing.TB, change string) string {
 	t.Helper()
-	effects := map[string][]string{"one": {"one"}, "two": {"two-a", "two-b"}}[change]
+	effects := effectsOf[change]
 	there := w.content(t)
 	if !slices.ContainsFunc(effects, func(e string) bool { return !slices.Contains(there, e) }) {
 		return "applied"
@@ -145,7 +181,7 @@ func (w *world) answer(t testing.TB, change string) string {
 }
 
 // turn bounds how many cases run at once: on DynamoDB they mostly wait.
-var turn = map[string]chan struct{}{"embedded": make(chan struct{}, 3), "dynamodb": make(chan struct{}, 8)}
+var turn = map[string]chan struct{}{"embedded": make(chan struct{}, 3), "within": make(chan struct{}, 3), "dynamodb": make(chan struct{}, 8)}
 
 func TestKilled(t *testing.T) {
 	full := os.Getenv(report.Bound) == report.Full
@@ -161,7 +197,8 @@ func TestKilled(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s.passes(t, rows)
+			pulse := s.feel(t)
+			pulse.TryFixed(t, leaseDynamoDB, func(t testing.TB) { s.passes(t, rows) })
 			var mu sync.Mutex
 			sum := report.Row{Scenario: "kill -9, " + s.name + ", " + s.store}
 			killed := 0
@@ -181,18 +218,29 @@ func TestKilled(t *testing.T) {
 					t.Parallel()
 					turn[s.store] <- struct{}{}
 					defer func() { <-turn[s.store] }()
-					w, found := s.kill(t, rows, at)
-					got := w.recover(t)
-					got.found = found
-					violations := judge(s.outcomes[rows[at].then], got)
-					for _, v := range violations {
-						t.Errorf("killed at %s (%s): %s", rows[at], rows[at].then, v)
+					var w *world
+					var effects int
+					var violations []string
+					pulse.TryFixed(t, leaseDynamoDB, func(t testing.TB) {
+						made, killed := s.kill(t, rows, at)
+						got := made.recover(t, killed)
+						w, effects = made, len(made.content(t))
+						violations = judge(s.outcomes[rows[at].then], got)
+						for _, v := range violations {
+							t.Errorf("killed at %s (%s): %s", rows[at], rows[at].then, v)
+						}
+						if v := s.never(got); v != "" {
+							standstill.Violated(t, "killed at %s (%s): %s", rows[at], rows[at].then, v)
+						}
+					})
+					if w == nil {
+						return // it was not killed
 					}
 					mu.Lock()
 					defer mu.Unlock()
 					killed++
 					sum.Runs += w.runs
-					sum.Effects += len(w.content(t))
+					sum.Effects += effects
 					sum.Violations += len(violations)
 				})
 			}

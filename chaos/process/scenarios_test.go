@@ -18,7 +18,11 @@ func scenarios() []scenario {
 	both(scenario{name: "plain file, failure and rollback", make: file("rollback"), table: rollbackTable, outcomes: rollbackOutcomes, env: []string{"CHAOS_JOB_FAIL=1"}, exit: 70})
 	both(scenario{name: "plain file, slow", make: file("slow"), table: renewTable, outcomes: manualOutcomes, lease: time.Second})
 	all = append(all,
-		scenario{name: "DynamoDB shared", store: "dynamodb", make: items(shared), table: sharedTable, outcomes: sharedOutcomes},
+		scenario{name: "DynamoDB shared", store: "dynamodb", make: items(shared), table: sharedTable, outcomes: sharedOutcomes, shares: true},
+		scenario{name: "SQLite shared", store: "within", make: within, table: withinTable, outcomes: sharedOutcomes, shares: true},
+		scenario{name: "SQLite shared, without a log", store: "within", make: journal, table: withinTable, outcomes: sharedOutcomes, shares: true},
+		scenario{name: "SQLite shared, failure", store: "within", make: failing, table: withinFailureTable, outcomes: withinFailureOutcomes, shares: true, exit: 70},
+		scenario{name: "SQLite shared, beginning again", store: "within", make: within, before: "step.done", table: withinAgainTable, outcomes: withinAgainOutcomes, shares: true},
 		scenario{name: "DynamoDB with marker table", store: "embedded", make: items(marked), table: markerTableTable, outcomes: markerOutcomes},
 	)
 	both(scenario{name: "PostgreSQL, settling what did not commit", make: postgres, before: "target.committing", table: againTable, outcomes: againOutcomes})
@@ -119,7 +123,7 @@ append.answered   done
 markers.deleted   done
 `
 
-// In the audit store's own transaction a STARTED alone means that nothing happened.
+// In the audit store's own transaction, on both stores, a STARTED alone means that nothing happened.
 var sharedOutcomes = map[string]outcome{
 	"fresh":     {history: plain},
 	"one-begun": {history: "one STARTED STARTED APPLIED, two STARTED APPLIED"},

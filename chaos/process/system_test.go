@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -27,10 +28,13 @@ type system struct {
 	settings string            // its entry in the configuration
 	files    map[string]string // change files
 	env      []string
+	within   bool // the audit store is in its database
 	// content lists the effects, each as often as it is there.
 	content func(ctx context.Context) ([]string, error)
 	// takeBack is a person's, who removes an effect by hand.
 	takeBack func(effect string) error
+	// mend is a person's, who puts right what made a run fail. Nil: nothing did.
+	mend func(ctx context.Context) error
 }
 
 // maker makes a fresh system in the directory of a case.
@@ -62,6 +66,45 @@ func sqlite(_ testing.TB, w *world) system {
 			return rows(ctx, "sqlite", (&url.URL{Scheme: "file", Path: path}).String())
 		},
 	}
+}
+
+// within is SQLite with the audit store in the same file.
+func within(t testing.TB, w *world) system {
+	s := sqlite(t, w)
+	s.within = true
+	return s
+}
+
+// failing is within with a last step that needs a table which a person forgot.
+func failing(t testing.TB, w *world) system {
+	s := within(t, w)
+	s.files = maps.Clone(s.files)
+	s.files["_0002__two.yaml"] = strings.Replace(s.files["_0002__two.yaml"], "VALUES ('two-b')", "SELECT 'two-b' FROM forgotten", 1)
+	s.mend = func(ctx context.Context) error { return w.exec(ctx, "CREATE TABLE forgotten AS SELECT 1 AS n") }
+	return s
+}
+
+// journal is within in a database that was there before, and has no log. The first change
+// is larger than SQLite's cache: nothing of it may be in the file before its COMMIT.
+func journal(t testing.TB, w *world) system {
+	if err := w.exec(t.Context(), "CREATE TABLE application (n)"); err != nil {
+		t.Fatal(err)
+	}
+	s := within(t, w)
+	s.files = maps.Clone(s.files)
+	s.files["_0001__one.yaml"] += "  CREATE TABLE large AS SELECT randomblob(4000000) AS b;\n"
+	return s
+}
+
+// exec executes SQL in the case's SQLite file.
+func (w *world) exec(ctx context.Context, query string) (err error) {
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: filepath.Join(w.dir, "app.db")}).String())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	_, err = db.ExecContext(ctx, query)
+	return err
 }
 
 func rows(ctx context.Context, driver, dsn string) (found []string, err error) {

@@ -45,8 +45,8 @@ type row struct {
 func (r row) String() string { return fmt.Sprintf("%s#%d", r.point, r.nth) }
 
 // rowsOf reads a table: in the order of a run, a point and the outcome's name in each
-// line, then perhaps a remark after #. A point that ends in @embedded or @dynamodb is
-// passed with that audit store only. The outcome - says that nobody can kill there: how
+// line, then perhaps a remark after #. A point that ends in @ and the name of an audit
+// store is passed with that audit store only. The outcome - says that nobody can kill there: how
 // often the point is passed before depends on time.
 func rowsOf(table, store string, outcomes map[string]outcome) ([]row, error) {
 	var rows []row

@@ -31,7 +31,7 @@ type world struct {
 var ledgers atomic.Int64
 
 // limit bounds one process: a lease is waited for, and little else.
-const limit = 60 * time.Second
+const limit = 2 * time.Minute
 
 // newWorld makes a case. The holder's lease is what a successor waits for on DynamoDB;
 // on the embedded store, which knows that a process is dead, it is long, so that no
@@ -48,6 +48,9 @@ func newWorld(t testing.TB, onDynamoDB bool, lease time.Duration, fresh maker) *
 	}
 	if len(w.system.files) > 0 {
 		w.config += "stages: [{ name: main, location: changes }]\ntargetSystems:\n  db: " + w.system.settings + "\n"
+	}
+	if w.system.within {
+		w.config += "auditStore: { targetSystem: db }\n"
 	}
 	if err := w.write(); err != nil {
 		t.Fatal(err)

@@ -135,6 +135,8 @@ func (s *soak) at(i int) *place {
 	p.made.Do(func() {
 		spec := disturb.Spec{Store: disturb.DynamoDB, Target: disturb.Postgres, Lease: lease}
 		switch i % 10 {
+		case 7:
+			spec.Store, spec.Target = disturb.Within, disturb.SQLite
 		case 8:
 			spec.Store, spec.Target = disturb.Embedded, disturb.SQLite
 		case 9:
