@@ -102,7 +102,7 @@ func load(o Options, name string, data []byte) (*Config, error) {
 	l.events(&f.Events)
 	l.stages(f.Stages)
 	l.targets(f.TargetSystems)
-	l.host()
+	l.host(f.TargetSystems)
 	l.source()
 	l.notify(f.Notify)
 	l.warn()
@@ -266,14 +266,19 @@ func (c *Config) dynamo() *DynamoDB {
 }
 
 // host checks that the target system is there whose database holds the audit store.
-func (l *loader) host() {
+func (l *loader) host(targets *strictyaml.Node) {
 	id := l.c.AuditStore.TargetSystem
-	if id == "" || slices.ContainsFunc(l.c.TargetSystems, func(t TargetSystem) bool { return t.ID == id }) {
+	if id == "" {
 		return
 	}
 	var ids []string
-	for _, t := range l.c.TargetSystems {
-		ids = append(ids, t.ID)
+	if targets != nil {
+		for _, f := range targets.Fields { // also one that is at fault for another reason
+			if f.Key == id {
+				return
+			}
+			ids = append(ids, f.Key)
+		}
 	}
 	l.fault(l.origins["auditStore.targetSystem"].where, "auditStore.targetSystem: there is no target system "+id+core.DidYouMean(id, ids))
 }

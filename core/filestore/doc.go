@@ -10,6 +10,10 @@
 // is and user_version which layout it has. A directory <file>.owners beside it
 // holds one lock file for every run that is alive; see [Store.Attend].
 //
+// Within an application's database ([Within]) the tables' names begin with flamingock_,
+// a fourth one holds the layout, and application_id, user_version and the journal mode
+// are the application's.
+//
 // # Invariants
 //
 //   - Every write is one transaction that begins with the write lock (BEGIN
@@ -35,5 +39,9 @@
 // the file can tell from a restored backup. Closing the store folds the log in.
 //
 // The process must not open and close the file by other means while a Store is
-// open: POSIX drops a process's locks when it closes any descriptor of a file.
+// open: POSIX drops a process's locks when it closes any descriptor of a file. Where
+// the store is within an application's database, in which that is likely, its
+// connections hold open file description locks on Linux, which stay; for that the store
+// must be opened before any other SQLite database of the process. The locks of the
+// <file>-shm of a log are POSIX's all the same: nobody may open that.
 package filestore

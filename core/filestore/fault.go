@@ -16,9 +16,12 @@ import (
 const (
 	nextRestore = "restore the file from a backup, together with its -wal file if the backup has one, or choose another file with auditStore.file; " +
 		"nothing was changed, and the damaged file is left as it is"
-	nextForeign = "choose another file with auditStore.file; if this was the audit store once, restore it from a backup; nothing was changed"
-	nextWrite   = "let this user write the file and create files in its directory (SQLite keeps its log beside it), or choose another file with auditStore.file"
-	nextRoom    = "make room on the disk, then run again; nothing of this was written, and the history so far is whole"
+	nextRestoreWithin = "restore the database from a backup, together with its -wal file if the backup has one; nothing was changed, and what is damaged is left as it is. " +
+		"Another audit store would begin a new history, in which every change is pending"
+	nextForeign     = "choose another file with auditStore.file; if this was the audit store once, restore it from a backup; nothing was changed"
+	nextWrite       = "let this user write the file and create files in its directory (SQLite keeps its log beside it), or choose another file with auditStore.file"
+	nextWriteWithin = "let this user write the database and create files in its directory (SQLite keeps its log beside it)"
+	nextRoom        = "make room on the disk, then run again; nothing of this was written, and the history so far is whole"
 )
 
 // fault turns an error of the driver or of the file system into one of the
@@ -86,7 +89,15 @@ func (s *Store) osFault(op string, err error) error {
 }
 
 func (s *Store) corrupt(err error) error {
-	return &core.StoreError{Kind: core.StoreCorrupt, Store: s.path, Err: err, Next: nextRestore}
+	return &core.StoreError{Kind: core.StoreCorrupt, Store: s.path, Err: err, Next: s.next(nextRestore, nextRestoreWithin)}
+}
+
+// next is what to do about a fault of the store's own file, or of an application's.
+func (s *Store) next(own, within string) string {
+	if s.opts.Within != nil {
+		return within
+	}
+	return own
 }
 
 func (s *Store) foreign(err error) error {
@@ -104,5 +115,5 @@ func (s *Store) denied(err error) error {
 	if s.opts.ReadOnly {
 		return &core.PermissionError{System: "audit store " + s.path, Right: "read", Err: err}
 	}
-	return &core.StoreError{Kind: core.StoreReadOnly, Store: s.path, Err: err, Next: nextWrite}
+	return &core.StoreError{Kind: core.StoreReadOnly, Store: s.path, Err: err, Next: s.next(nextWrite, nextWriteWithin)}
 }

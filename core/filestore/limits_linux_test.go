@@ -19,7 +19,7 @@ import (
 
 // systemModes are the children that need this system's calls.
 func systemModes() map[string]childFunc {
-	return map[string]childFunc{"limit": childLimit, "tmpfs": childTmpfs, "denied": childDenied, "sharedLimit": childSharedLimit}
+	return map[string]childFunc{"limit": childLimit, "tmpfs": childTmpfs, "denied": childDenied, "sharedLimit": childSharedLimit, "copies": childCopies}
 }
 
 // childLimit writes under a limit of the file's size, until that refuses.

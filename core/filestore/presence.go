@@ -162,7 +162,7 @@ func (s *Store) holdsAny(ctx context.Context, owner string) bool {
 	return err != nil || held
 }
 
-func (s *Store) owners() string { return s.path + ".owners" }
+func (s *Store) owners() string { return s.beside(".owners") }
 
 // ownerFile returns the path of the owner's lock file. Owners are UUIDs, which
 // are their own file names; anything else is escaped.

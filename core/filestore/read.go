@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"modernc.org/sqlite"
@@ -321,9 +322,18 @@ func (s *Store) folded() bool {
 	return !open && err == nil && s.noLog()
 }
 
+// beside is the path of a file that belongs to the store's: beside the file itself, where
+// SQLite puts its own, and not beside a link to it.
+func (s *Store) beside(suffix string) string {
+	if path, err := filepath.EvalSymlinks(s.path); err == nil {
+		return path + suffix
+	}
+	return s.path + suffix
+}
+
 func (s *Store) noLog() bool {
 	for _, log := range []string{"-wal", "-journal"} {
-		if _, err := os.Stat(s.path + log); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(s.beside(log)); !errors.Is(err, fs.ErrNotExist) {
 			return false
 		}
 	}

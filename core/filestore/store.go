@@ -81,6 +81,9 @@ func (s *Store) open(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return s.fault("open", err)
 	}
+	if s.opts.Within != nil {
+		holdLocks()
+	}
 	if _, err := s.look(); err != nil {
 		return err
 	}
@@ -99,8 +102,10 @@ func (s *Store) open(ctx context.Context) error {
 	if s.reader, err = s.connect(ctx, readWrite); err != nil {
 		return err
 	}
-	s.ident, err = os.Stat(s.path)
-	return s.fault("open", err)
+	if s.ident, err = os.Stat(s.path); err != nil || s.opts.Within == nil {
+		return s.fault("open", err)
+	}
+	return s.sameFile(ctx, s.writer)
 }
 
 // prepare makes the file a store if it is new, and finds out whether it is one,

@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
+
+	"modernc.org/sqlite"
 
 	"github.com/flamingock/flamingock-go/core"
 )
@@ -124,6 +127,25 @@ func (c *conn) journal(ctx context.Context) (mode string, err error) {
 	}
 	_, err = c.sql.ExecContext(ctx, "PRAGMA cache_spill = "+spill)
 	return mode, err
+}
+
+// holdLocks keeps the locks of this process's databases when somebody in it opens and
+// closes such a file by other means: to copy it, or to take its hash. Where the system
+// cannot do that, or a database was opened before, all is as it was.
+func holdLocks() {
+	_, _ = sqlite.OFDLocking(true) //nolint:errcheck // see above
+}
+
+// sameFile checks that the DSN leads to the file at the path.
+func (s *Store) sameFile(ctx context.Context, c *conn) error {
+	var file string
+	if err := c.sql.QueryRowContext(ctx, "SELECT file FROM pragma_database_list WHERE name = 'main'").Scan(&file); err != nil {
+		return s.fault("open", err)
+	}
+	if info, err := os.Stat(file); err == nil && os.SameFile(info, s.ident) {
+		return nil
+	}
+	return &core.ConfigError{Key: "auditStore.targetSystem", Reason: "its DSN does not lead to " + s.path, Next: "give the audit store the path of the file that the DSN names"}
 }
 
 // inspectWithin finds out whether the store's tables are there, and writes nothing.

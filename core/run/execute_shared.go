@@ -38,6 +38,9 @@ func (x *execution) performShared(ctx context.Context, st *plan.Stage, cur *plan
 	}
 	if open, live := writes.(core.OpenWrites); live {
 		ctx = core.WithTaint(ctx, open.Taint)
+		if cur.Change.Source.Template == "" { // nobody can tell what a function does to its session
+			open.Taint()
+		}
 		defer func() {
 			if res.items == nil { // otherwise they are the append's now
 				x.closeShared(cur, writes)

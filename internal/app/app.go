@@ -222,7 +222,9 @@ func (a *App) database(ctx context.Context, id string) (dsn, path string, err er
 	if err != nil {
 		return "", "", err
 	}
-	defer func() { err = errors.Join(err, t.Close()) }()
+	if a.Config.TargetSystems[i].Type != custom { // which is the Program's to close
+		defer func() { err = errors.Join(err, t.Close()) }()
+	}
 	h, ok := t.(hosting)
 	if !ok {
 		return "", "", &core.ConfigError{

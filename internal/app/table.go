@@ -14,8 +14,12 @@ func (a *App) dynamoDB() (*config.DynamoDB, error) {
 	if d := a.Config.AuditStore.DynamoDB; d != nil {
 		return d, nil
 	}
+	where := "a file (" + a.Config.AuditStore.File + ")"
+	if id := a.Config.AuditStore.TargetSystem; id != "" {
+		where = "in the database of target system " + id
+	}
 	return nil, &core.ConfigError{
-		Where: a.Config.Path, Key: "auditStore", Reason: "the audit store is the embedded one, a file (" + a.Config.AuditStore.File + "), which the first run makes",
+		Where: a.Config.Path, Key: "auditStore", Reason: "the audit store is the embedded one, " + where + ", which the first run makes",
 		Next: "nothing, if that is right; for a table set auditStore.dynamodb.table and region",
 	}
 }

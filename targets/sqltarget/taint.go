@@ -1,5 +1,7 @@
 package sqltarget
 
+import "slices"
+
 // leaves reports whether a statement with these first tokens may leave something
 // on its session. Of dialects whose sessions are cleaned each time nothing is left.
 func leaves(head []string) bool {
@@ -10,7 +12,8 @@ func leaves(head []string) bool {
 	case "PRAGMA", "ATTACH", "DETACH", "SET":
 		return true
 	case "CREATE":
-		return len(head) > 1 && (head[1] == "TEMP" || head[1] == "TEMPORARY")
+		// Also CREATE TABLE IF NOT EXISTS temp.t: a name too many does no harm.
+		return slices.Contains(head, "TEMP") || slices.Contains(head, "TEMPORARY")
 	}
 	return false
 }
