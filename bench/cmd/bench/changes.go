@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -27,7 +28,10 @@ func writeFiles(o *options) error {
 			return err
 		}
 	}
-	return os.WriteFile(filepath.Join(o.dir, "flamingock.yaml"), []byte(config), 0o600)
+	within := "auditStore: { targetSystem: db }\n" + config
+	return errors.Join(
+		os.WriteFile(filepath.Join(o.dir, "flamingock.yaml"), []byte(config), 0o600),
+		os.WriteFile(filepath.Join(o.dir, "within.yaml"), []byte(within), 0o600))
 }
 
 func statement(kind string, n int) string {

@@ -16,13 +16,17 @@ type journal struct {
 	// synchronous is what goose is told, so that both wait for the disk alike;
 	// Flamingock always uses FULL.
 	synchronous string
-	limit       limit
+	// within puts our history where goose has its own: into the database itself.
+	within bool
+	limit  limit
 }
 
 var journals = []journal{
 	{name: "first run, each tool's default", limit: ratioBelow(1)},
-	{name: "first run, both in WAL", mode: "WAL", synchronous: "FULL", limit: ratioAtMost(1.7)},
-	{name: "first run, both in DELETE", mode: "DELETE", synchronous: "FULL", limit: ratioAtMost(1.7)},
+	{name: "first run, both in WAL, history in the database", mode: "WAL", synchronous: "FULL", within: true, limit: ratioAtMost(1.7)},
+	{name: "first run, both in DELETE, history in the database", mode: "DELETE", synchronous: "FULL", within: true, limit: ratioAtMost(1.7)},
+	{name: "first run, both in WAL, ours in a file of its own", mode: "WAL", synchronous: "FULL"},
+	{name: "first run, both in DELETE, ours in a file of its own", mode: "DELETE", synchronous: "FULL", limit: ratioAtMost(1.7)},
 }
 
 // measure does all runs, the two tools in turn, and returns the table's rows.
@@ -62,7 +66,11 @@ func firstRuns(ctx context.Context, o *options, j journal) (row, error) {
 				}
 			}
 		}
-		ours, err := measureOne(ctx, o.dir, o.apply()...)
+		apply := o.apply()
+		if j.within {
+			apply = o.applyWithin()
+		}
+		ours, err := measureOne(ctx, o.dir, apply...)
 		if err != nil {
 			return r, err
 		}
@@ -160,6 +168,10 @@ func (o *options) apply() []string {
 	return []string{o.flamingock, "-c", "flamingock.yaml", "apply", "-o", "json"}
 }
 
+func (o *options) applyWithin() []string {
+	return []string{o.flamingock, "-c", "within.yaml", "apply", "-o", "json"}
+}
+
 // reset empties the working directory but for the configuration and the changes.
 func (o *options) reset() error {
 	entries, err := os.ReadDir(o.dir)
@@ -167,7 +179,7 @@ func (o *options) reset() error {
 		return err
 	}
 	for _, e := range entries {
-		if e.Name() == "changes" || e.Name() == "goose" || e.Name() == "flamingock.yaml" {
+		if e.Name() == "changes" || e.Name() == "goose" || filepath.Ext(e.Name()) == ".yaml" {
 			continue
 		}
 		if err := os.RemoveAll(filepath.Join(o.dir, e.Name())); err != nil {
