@@ -17,6 +17,10 @@ type Harness struct {
 	Type core.TargetType
 	// Templates has an entry for every template of Type.
 	Templates []Template
+	// Try runs a case, from its beginning again when the machine or the system's server
+	// stood still: leases and time limits say nothing then. What must never be is
+	// reported with standstill.Violated. Nil: it is run once.
+	Try func(t testing.TB, f func(t testing.TB))
 }
 
 // System is one system and what can be done to it. The steps take any handle of the
@@ -99,11 +103,17 @@ func (c testCase) start(t testing.TB, h Harness) {
 	if why := h.lacks(c.needs); why != "" {
 		t.Skip("does not apply: " + why)
 	}
-	s := h.New(t)
-	if why := s.lacks(c.needs); why != "" {
-		t.Skip("does not apply: the harness has no " + why)
+	try := h.Try
+	if try == nil {
+		try = func(t testing.TB, f func(t testing.TB)) { f(t) }
 	}
-	c.run(t, newWorld(t, h, s))
+	try(t, func(t testing.TB) {
+		s := h.New(t)
+		if why := s.lacks(c.needs); why != "" {
+			t.Skip("does not apply: the harness has no " + why)
+		}
+		c.run(t, newWorld(t, h, s))
+	})
 }
 
 func (h Harness) lacks(n need) string {

@@ -111,7 +111,7 @@ var Rules = Table{
 		},
 		{
 			Packages: []string{"core/storetest", "core/targettest", "core/changetest"},
-			Own:      []string{"core", "core/plan", "core/run", "core/template", "core/config", "core/filestore", "core/memstore", "core/storetest"},
+			Own:      []string{"core", "core/plan", "core/run", "core/template", "core/config", "core/filestore", "core/memstore", "core/storetest", "internal/standstill"},
 			Third:    []string{"github.com/google/go-cmp/...", "pgregory.net/rapid", "github.com/anishathalye/porcupine", "go.uber.org/goleak"},
 			ForTests: true,
 			Why:      "a conformance suite knows the core and test libraries, never an adapter",

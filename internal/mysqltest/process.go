@@ -71,6 +71,7 @@ func (p *process) initialize() error {
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir = p.Dir
 	p.prepare(cmd)
+	cmd.Env = append(cmd.Environ(), "TMPDIR="+p.Dir) // two that are made at once would share names in /tmp
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w\n%s", filepath.Base(args[0]), err, out)
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"strings"
 	"testing"
+	"time"
 
 	driver "github.com/go-sql-driver/mysql"
 
@@ -19,8 +20,10 @@ import (
 // of them.
 func TestConformance(t *testing.T) {
 	everywhere(t, func(t *testing.T, server *mysqltest.Server) {
+		pulse := feel(t, server)
 		targettest.Run(t, targettest.Harness{
-			Tx: true, Type: mysql.Type(), Templates: templates(),
+			Try: func(t testing.TB, f func(t testing.TB)) { pulse.TryFixed(t, time.Second, f) },
+			Tx:  true, Type: mysql.Type(), Templates: templates(),
 			New: func(t testing.TB) targettest.System {
 				dsn := server.Database(t)
 				execute(t, look(t, dsn), "CREATE TABLE effects (name VARCHAR(50) PRIMARY KEY)")
@@ -53,7 +56,9 @@ func (t noTx) Handles() core.Handles { return core.Handles{Direct: t.Target.Hand
 // Conformance of changes with DDL, which are NON_TX.
 func TestConformanceOfDDL(t *testing.T) {
 	everywhere(t, func(t *testing.T, server *mysqltest.Server) {
+		pulse := feel(t, server)
 		targettest.Run(t, targettest.Harness{
+			Try:  func(t testing.TB, f func(t testing.TB)) { pulse.TryFixed(t, time.Second, f) },
 			Type: mysql.Type(), Templates: templates(),
 			New: func(t testing.TB) targettest.System {
 				dsn := server.Database(t)

@@ -46,13 +46,19 @@ func everywhere(t *testing.T, f func(t *testing.T, server *mysqltest.Server)) {
 // Bound is the shortest time that the test rests on.
 func patiently(t *testing.T, server *mysqltest.Server, bound time.Duration, f func(t testing.TB)) {
 	t.Helper()
+	feel(t, server).TryFixed(t, bound, f)
+}
+
+// feel feels the pulse of this process and of a server.
+func feel(t testing.TB, server *mysqltest.Server) *standstill.Pulse {
+	t.Helper()
 	pulse, db := standstill.Feel(t, 8), look(t, server.Database(t))
 	execute(t, db, "CREATE TABLE pulse (n int)")
 	pulse.Ask(t, server.Kind().String(), func(ctx context.Context) error {
 		_, err := db.ExecContext(ctx, "INSERT INTO pulse VALUES (1)")
 		return err
 	})
-	pulse.TryFixed(t, bound, f)
+	return pulse
 }
 
 const lease = 3 * time.Second

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"net/url"
 	"testing"
+	"time"
 
 	"github.com/flamingock/flamingock-go/core"
 	"github.com/flamingock/flamingock-go/core/targettest"
@@ -16,8 +17,10 @@ func TestConformance(t *testing.T) {
 	exec := func(q string) core.Step {
 		return core.StepFor(func(ctx context.Context, c sqltarget.Querier) error { _, err := c.ExecContext(ctx, q); return err })
 	}
+	pulse := feel(t)
 	targettest.Run(t, targettest.Harness{
-		Tx: true, Type: postgres.Type(),
+		Try: func(t testing.TB, f func(t testing.TB)) { pulse.TryFixed(t, time.Second, f) },
+		Tx:  true, Type: postgres.Type(),
 		Templates: []targettest.Template{{
 			Name: sqltarget.TemplateName, Valid: "apply: |\n  CREATE TABLE a (x int);\n  INSERT INTO a VALUES (1);\nrollback: DROP TABLE a",
 			Invalid: map[string]string{

@@ -33,13 +33,19 @@ func TestMain(m *testing.M) {
 // Bound is the shortest time that the test rests on.
 func patiently(t *testing.T, bound time.Duration, f func(t testing.TB)) {
 	t.Helper()
+	feel(t).TryFixed(t, bound, f)
+}
+
+// feel feels the pulse of this process and of the server.
+func feel(t testing.TB) *standstill.Pulse {
+	t.Helper()
 	pulse, db := standstill.Feel(t, 8), look(t, server.Database(t))
 	execute(t, db, "CREATE TABLE pulse (n int)")
 	pulse.Ask(t, "PostgreSQL", func(ctx context.Context) error {
 		_, err := db.ExecContext(ctx, "INSERT INTO pulse VALUES (1)")
 		return err
 	})
-	pulse.TryFixed(t, bound, f)
+	return pulse
 }
 
 const lease = 3 * time.Second
