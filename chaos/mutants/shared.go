@@ -7,8 +7,8 @@ func inOneTransaction() []Mutant {
 	return []Mutant{
 		{
 			Rule: "TX_SHARED: an effect and its APPLIED are one COMMIT", File: shared,
-			Old:    "\terr := w.commit(context.WithoutCancel(ctx), a)\n\tw.end(err == nil)\n",
-			New:    "\tw.c.guard.allow()\n\terr := w.tx.Commit()\n\tw.end(err == nil)\n\tif err == nil {\n\t\terr = s.Append(ctx, a)\n\t}\n",
+			Old:    "\terr := w.commit(context.WithoutCancel(ctx), a, wait)\n\tw.end(err == nil)\n",
+			New:    "\t_ = wait\n\tw.c.guard.allow()\n\terr := w.tx.Commit()\n\tw.end(err == nil)\n\tif err == nil {\n\t\terr = s.Append(ctx, a)\n\t}\n",
 			Suites: []Suite{killed},
 		},
 		{

@@ -218,9 +218,16 @@ func (s *Store) reading(ctx context.Context, op string, work func(c *conn) error
 	if c == nil {
 		return nil
 	}
-	return s.use(ctx, c, op, func() error {
-		return c.view(ctx, s, op, func() error { return work(c) })
-	})
+	view := func() error {
+		return s.use(ctx, c, op, func() error {
+			return c.view(ctx, s, op, func() error { return work(c) })
+		})
+	}
+	err = view()
+	if s.opts.ReadOnly && isCutOff(err) && s.recover(ctx) == nil {
+		return view()
+	}
+	return err
 }
 
 // forReading returns the connection for reading. A read-only store opens it when

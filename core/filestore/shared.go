@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -58,6 +59,9 @@ type openWrites struct {
 // begin is called with the connection taken, which end gives back.
 func (w *openWrites) begin(ctx context.Context, l core.Lease) error {
 	done := context.WithoutCancel(ctx)
+	if err := w.s.there(); err != nil {
+		return err
+	}
 	tx, err := w.c.sql.BeginTx(done, nil)
 	if err != nil {
 		return w.s.fault("begin", err)
@@ -104,10 +108,10 @@ func (w *openWrites) Discard() error {
 // found, is closed.
 func (w *openWrites) end(sound bool) {
 	w.ended = true
-	w.c.guard.end()
 	if !sound || w.tainted.Load() {
-		w.c.drop()
+		w.c.drop() // which waits for a COMMIT of a step's that is under way, and is refused
 	}
+	w.c.guard.end()
 	w.c.give()
 }
 
@@ -121,7 +125,11 @@ func (s *Store) AppendShared(ctx context.Context, a core.Append, items any) erro
 	if w.ended { // sent again
 		return s.landedShared(ctx, a)
 	}
-	err := w.commit(context.WithoutCancel(ctx), a)
+	wait := s.opts.BusyTimeout
+	if dl, ok := ctx.Deadline(); ok { // what is refused has to be recorded, too
+		wait = max(min(wait, time.Until(dl)/2), time.Millisecond) //nolint:forbidigo // deadlines are on the machine's clock
+	}
+	err := w.commit(context.WithoutCancel(ctx), a, wait)
 	w.end(err == nil)
 	if err == nil {
 		return nil
@@ -147,20 +155,23 @@ func (s *Store) landedShared(ctx context.Context, a core.Append) error {
 
 // commit writes the entries in the open transaction and commits. Every error but that
 // of an unknown COMMIT says that all of it is rolled back.
-func (w *openWrites) commit(ctx context.Context, a core.Append) error {
+func (w *openWrites) commit(ctx context.Context, a core.Append, wait time.Duration) error {
 	err := w.write(ctx, a)
 	if err != nil {
 		_ = w.tx.Rollback() //nolint:errcheck // end closes the connection
 		return w.blame(ctx, a, err)
 	}
 	failpoint.Hit(failpoint.StoreWriting)
-	err = w.send(ctx)
+	err = w.send(ctx, wait)
 	failpoint.Hit(failpoint.StoreWritten)
 	if isNoTransaction(err) || errors.Is(err, sql.ErrTxDone) {
 		return core.Unknown(err) // a step has ended it: with the entries, or before them
 	}
 	var e *sqlite.Error
 	if errors.As(err, &e) {
+		if e.Code() == sqlite3.SQLITE_CONSTRAINT_COMMITHOOK {
+			return errBroken()
+		}
 		switch e.Code() & 0xff {
 		case sqlite3.SQLITE_CONSTRAINT: // a deferred one, of the application's
 			return &core.RefusedError{Reason: "COMMIT", Err: err}
@@ -173,9 +184,9 @@ func (w *openWrites) commit(ctx context.Context, a core.Append) error {
 
 // send commits. database/sql closes what a step has left open, and lets nobody act any
 // more; what a step's goroutine does until then is in the transaction, or ends it.
-func (w *openWrites) send(ctx context.Context) error {
+func (w *openWrites) send(ctx context.Context, wait time.Duration) error {
 	if !w.c.wal { // COMMIT waits for readers. It has one try: the driver rolls back what was refused.
-		if err := w.c.waitFor(ctx, w.s.opts.BusyTimeout); err != nil {
+		if err := w.c.waitFor(ctx, wait); err != nil {
 			_ = w.tx.Rollback() //nolint:errcheck // end closes the connection
 			return err
 		}
@@ -238,6 +249,8 @@ func (w *openWrites) write(ctx context.Context, a core.Append) error {
 	switch {
 	case err == nil:
 		return nil
+	case w.c.guard.broken(): // meanwhile
+		return errBroken()
 	case errors.As(err, &conflict):
 		return err
 	case errors.Is(err, errStale):
@@ -287,7 +300,7 @@ func (g *commits) watch(driverConn any) error {
 		return fmt.Errorf("the driver's %T has no authorizer", driverConn)
 	}
 	return a.RegisterAuthorizer(func(action sqlite.AuthorizerActionCode, name, value, _, _ string) sqlite.AuthorizerReturnCode {
-		if g.state.Load() == commitsRefused && action == sqlite.AuthPragma && value != "" && unsafePragma(name) {
+		if g.state.Load() != commitsFree && action == sqlite.AuthPragma && value != "" && unsafePragma(name) {
 			return sqlite.AuthorizerDeny
 		}
 		return sqlite.AuthorizerOK
@@ -298,7 +311,7 @@ func (g *commits) watch(driverConn any) error {
 // from reading.
 func unsafePragma(name string) bool {
 	switch strings.ToLower(name) {
-	case "journal_mode", "locking_mode", "synchronous", "writable_schema":
+	case "journal_mode", "locking_mode", "synchronous", "writable_schema", "cache_spill":
 		return true
 	}
 	return false

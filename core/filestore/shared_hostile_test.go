@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/flamingock/flamingock-go/core"
 )
@@ -37,6 +38,9 @@ func TestSharedStepGoesOnAtTheCommit(t *testing.T) {
 						}
 					}()
 					<-goes
+					if i%2 == 1 { // the last word is Go's
+						go func() { _ = tx.Commit() }() // refused, or too late
+					}
 					err := r.appendShared(t.Context(), w, false, r.entries(core.StateApplied, id))
 					<-ended
 					snap, lerr := s.Load(t.Context(), r.lease.Ledger)
@@ -57,6 +61,51 @@ func TestSharedStepGoesOnAtTheCommit(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestSharedDiscardBesideACommit: what is discarded is not there, also when a step's
+// goroutine is about to commit it and has to wait for a reader.
+func TestSharedDiscardBesideACommit(t *testing.T) {
+	t.Parallel()
+	eachMode(t, nil, func(t *testing.T, path string, _ *Store, r *session) {
+		for i := range 30 {
+			w := r.mustOpenWrites(t)
+			mustExec(t, w, insertRow, "x")
+			tamper(t, path, func(db *sql.DB) error {
+				reader, err := db.Begin()
+				if err != nil {
+					return err
+				}
+				var n int
+				if err := reader.QueryRow("SELECT count(*) FROM rows").Scan(&n); err != nil {
+					return err
+				}
+				tx, ended, goes := txOf(t, w), make(chan error, 1), make(chan struct{})
+				go func() {
+					close(goes)
+					ended <- tx.Commit()
+				}()
+				<-goes
+				if i%3 != 0 {
+					<-time.After(time.Duration(i) * time.Millisecond / 4) // the moment is the point
+				}
+				discarded := make(chan error, 1)
+				go func() { discarded <- w.Discard() }()
+				<-time.After(time.Duration(i) * time.Millisecond / 4)
+				if err := reader.Rollback(); err != nil {
+					return err
+				}
+				if err := <-discarded; err != nil {
+					return err
+				}
+				if err := <-ended; err == nil {
+					t.Error("a step's commit went through")
+				}
+				return nil
+			})
+			wantRows(t, path, "")
+		}
+	})
 }
 
 // TestSharedPragmas: a step cannot turn off what takes its transaction back.

@@ -62,6 +62,9 @@ func Open(ctx context.Context, path string, o *Options) (*Store, error) {
 	if path == "" {
 		return nil, &core.ConfigError{Key: "auditStore.file", Reason: "is empty", Next: "name a file, for example .flamingock/audit.db"}
 	}
+	if s.opts.Within != nil {
+		holdLocks()
+	}
 	if s.opts.ReadOnly {
 		// Look now, so that a damaged file is an error of Open here too.
 		if err := s.reading(ctx, "open", func(*conn) error { return nil }); err != nil {
@@ -80,9 +83,6 @@ func Open(ctx context.Context, path string, o *Options) (*Store, error) {
 func (s *Store) open(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return s.fault("open", err)
-	}
-	if s.opts.Within != nil {
-		holdLocks()
 	}
 	if _, err := s.look(); err != nil {
 		return err
@@ -224,6 +224,9 @@ func (c *conn) give() { c.turn <- struct{}{} }
 func (s *Store) onOpen(ctx context.Context, c *conn, op string, work func() error) error {
 	return s.patiently(ctx, func() error {
 		if c.sql == nil {
+			if err := s.there(); err != nil { // to connect would make another file
+				return err
+			}
 			if err := c.open(ctx, s); err != nil {
 				return s.fault(op, err)
 			}
@@ -251,7 +254,7 @@ func (s *Store) patiently(ctx context.Context, work func() error) error {
 			return err
 		case <-ctx.Done():
 			pause.Stop()
-			return s.fault("wait", ctx.Err())
+			return &core.UnavailableError{System: "audit store " + s.path, Err: fmt.Errorf("another process keeps it locked: %w", ctx.Err())}
 		case <-pause.C:
 		}
 	}

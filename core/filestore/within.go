@@ -67,7 +67,7 @@ func (w *Within) refuse(q url.Values) error {
 			switch {
 			case key == "nolock", key == "immutable", key == "vfs", key == "mode" && v == "memory":
 				bad = key
-			case key == "_locking_mode", key == "_locking", key == "_pragma" && strings.HasPrefix(v, "locking_mode"):
+			case key == "_locking_mode", key == "_locking", key == "_pragma" && strings.Contains(v, "locking_mode"):
 				bad = "locking_mode"
 			}
 		}
@@ -203,9 +203,11 @@ func (s *Store) checkJournal(ctx context.Context, c *conn) error {
 func (s *Store) newToWAL(ctx context.Context, c *conn) error {
 	var pages int
 	err := c.sql.QueryRowContext(ctx, "PRAGMA main.page_count").Scan(&pages)
-	if err != nil || pages > 0 || s.opts.Within.setsJournal() {
-		return err
+	if err == nil && pages == 0 && !s.opts.Within.setsJournal() {
+		_, err = c.sql.ExecContext(ctx, "PRAGMA main.journal_mode = WAL")
 	}
-	_, err = c.sql.ExecContext(ctx, "PRAGMA main.journal_mode = WAL")
+	if err == nil { // also when somebody else was faster
+		_, err = c.journal(ctx)
+	}
 	return err
 }

@@ -96,9 +96,10 @@ func (r *Runner) obtain(ctx context.Context, exec string, stop <-chan struct{}, 
 				return nil, err
 			}
 		}
-		_, live := r.o.Store.(core.LiveStore)
+		store, live := r.o.Store.(core.LiveStore)
+		live = live && store.Domain() != ""
 		limit := max(r.o.Lease, 10*time.Second)
-		if live && takeover { // it may be locked, see below: short tries, so that a request to stop is heard between them
+		if live && takeover && !in.unlock { // it may be locked, see below: short tries, so that a request to stop is heard between them
 			limit = time.Second
 		}
 		h, err := r.acquire(ctx, exec, snap, in, takeover, limit)
