@@ -297,29 +297,26 @@ func (l *loader) store() {
 		within.level = fromDefault
 	}
 	chosen := max(file.level, dynamo.level, within.level)
-	var kinds []string
-	for _, kind := range []struct {
+	type kind struct {
 		name string
 		from origin
 		none func()
-	}{
+	}
+	var kinds []kind
+	for _, k := range []kind{
 		{"file", file, func() { c.AuditStore.File = "" }},
 		{"targetSystem", within, func() { c.AuditStore.TargetSystem = "" }},
 		{"dynamodb", dynamo, func() { c.AuditStore.DynamoDB = nil }},
 	} {
 		switch {
-		case kind.from.level < chosen || chosen == fromDefault && kind.name != "file":
-			kind.none()
+		case k.from.level < chosen || chosen == fromDefault && k.name != "file":
+			k.none()
 		case chosen > fromDefault:
-			kinds = append(kinds, kind.name)
+			kinds = append(kinds, k)
 		}
 	}
 	if len(kinds) > 1 {
-		where := file.where
-		if kinds[0] != "file" {
-			where = within.where
-		}
-		l.fault(where, "auditStore has both "+kinds[0]+" and "+kinds[1]+": choose one")
+		l.fault(kinds[0].from.where, "auditStore has both "+kinds[0].name+" and "+kinds[1].name+": choose one")
 		return
 	}
 	if d := c.AuditStore.DynamoDB; d != nil {
