@@ -166,18 +166,12 @@ func (b *Bench) feelPulse(t testing.TB) {
 		})
 	}
 	if b.db != nil {
-		if _, err := b.db.ExecContext(t.Context(), "CREATE TABLE pulse (n int)"); err != nil {
-			t.Fatal(err)
-		}
-		db, err := sql.Open("pgx", b.DSN) // of its own: to wait for a connection says nothing of the server
+		db, err := sql.Open("pgx", b.DSN)
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { db.Close() })
-		b.pulse.Ask(t, "PostgreSQL", func(ctx context.Context) error {
-			_, err := db.ExecContext(ctx, "INSERT INTO pulse VALUES (1)")
-			return err
-		})
+		b.pulse.AskSQL(t, "PostgreSQL", db)
 	}
 }
 

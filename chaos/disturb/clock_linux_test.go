@@ -46,16 +46,7 @@ func TestClocksAndALivingHolder(t *testing.T) {
 				holder := w.Start(t, disturb.Way{Clock: p[0]}, "apply")
 				w.AwaitEntry(t)
 				contender := w.Start(t, disturb.Way{Clock: p[1]}, "apply")
-				for who, run := range map[string]*disturb.Process{"holder": holder, "contender": contender} {
-					if end := run.Wait(t); end.Exit != 0 {
-						t.Errorf("the %s ended with %s:\n%s", who, end, end.Said)
-					}
-				}
-				if got := executions(t, w); len(got) != 1 {
-					t.Errorf("executions %q wrote, want the holder's only:\n%s", got, disturb.Lines(w.History(t)))
-				}
-				effects, _ := w.CheckDone(t)
-				return 2, effects
+				return 2, holderDoesItAll(t, w, holder, contender)
 			})
 		}
 	}

@@ -71,6 +71,22 @@ func (s *scenario) end() {
 	disturb.Report(s.t, s.row)
 }
 
+// holderDoesItAll waits until a holder and a contender have both ended well, and checks
+// that the holder alone wrote. It returns how many effects there are.
+func holderDoesItAll(t testing.TB, w *disturb.World, holder, contender *disturb.Process) (effects int) {
+	t.Helper()
+	for who, run := range map[string]*disturb.Process{"holder": holder, "contender": contender} {
+		if end := run.Wait(t); end.Exit != 0 {
+			t.Errorf("the %s ended with %s:\n%s", who, end, end.Said)
+		}
+	}
+	if got := executions(t, w); len(got) != 1 {
+		t.Errorf("executions %q wrote, want the holder's only:\n%s", got, disturb.Lines(w.History(t)))
+	}
+	effects, _ = w.CheckDone(t)
+	return effects
+}
+
 // executions lists who wrote, in order.
 func executions(t testing.TB, w *disturb.World) []string {
 	var out []string

@@ -5,6 +5,7 @@ package standstill
 
 import (
 	"context"
+	"database/sql"
 	"os"
 	"path/filepath"
 	"sync"
@@ -162,6 +163,20 @@ func (p *Pulse) Ask(t testing.TB, on string, ask func(ctx context.Context) error
 				t.Errorf("%s has not answered for %s", on, silent)
 			}
 		}
+	})
+}
+
+// AskSQL feels the pulse of a database server, too, which is asked through connections of
+// its own, and in a database without a table pulse: to wait for a connection says nothing
+// of the server.
+func (p *Pulse) AskSQL(t testing.TB, on string, db *sql.DB) {
+	t.Helper()
+	if _, err := db.ExecContext(t.Context(), "CREATE TABLE pulse (n int)"); err != nil {
+		t.Fatal(err)
+	}
+	p.Ask(t, on, func(ctx context.Context) error {
+		_, err := db.ExecContext(ctx, "INSERT INTO pulse VALUES (1)")
+		return err
 	})
 }
 

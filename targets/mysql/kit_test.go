@@ -52,12 +52,8 @@ func patiently(t *testing.T, server *mysqltest.Server, bound time.Duration, f fu
 // feel feels the pulse of this process and of a server.
 func feel(t testing.TB, server *mysqltest.Server) *standstill.Pulse {
 	t.Helper()
-	pulse, db := standstill.Feel(t, 8), look(t, server.Database(t))
-	execute(t, db, "CREATE TABLE pulse (n int)")
-	pulse.Ask(t, server.Kind().String(), func(ctx context.Context) error {
-		_, err := db.ExecContext(ctx, "INSERT INTO pulse VALUES (1)")
-		return err
-	})
+	pulse := standstill.Feel(t, 8)
+	pulse.AskSQL(t, server.Kind().String(), look(t, server.Database(t)))
 	return pulse
 }
 

@@ -39,12 +39,8 @@ func patiently(t *testing.T, bound time.Duration, f func(t testing.TB)) {
 // feel feels the pulse of this process and of the server.
 func feel(t testing.TB) *standstill.Pulse {
 	t.Helper()
-	pulse, db := standstill.Feel(t, 8), look(t, server.Database(t))
-	execute(t, db, "CREATE TABLE pulse (n int)")
-	pulse.Ask(t, "PostgreSQL", func(ctx context.Context) error {
-		_, err := db.ExecContext(ctx, "INSERT INTO pulse VALUES (1)")
-		return err
-	})
+	pulse := standstill.Feel(t, 8)
+	pulse.AskSQL(t, "PostgreSQL", look(t, server.Database(t)))
 	return pulse
 }
 
